@@ -1,0 +1,8 @@
+;; Loops for ever without writing anything.
+(module
+  (memory (export "memory") 1)
+
+  (func (export "_start")
+    (loop $forever
+      (br $forever)))
+)

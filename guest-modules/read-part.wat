@@ -1,0 +1,58 @@
+;; Reads the first 10 bytes of stdin (fewer if it ends before), answers with them and leaves the rest unread.
+;;
+;; An error while reading counts as the end.
+(module
+  (import "wasi_snapshot_preview1" "fd_read"
+    (func $fd_read (param $fd i32) (param $iovecs i32) (param $iovec_count i32) (param $read_at i32)
+      (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $fd_write (param $fd i32) (param $iovecs i32) (param $iovec_count i32) (param $written_at i32)
+      (result i32)))
+
+  ;; Memory:  0  iovec: address, size    8  number of bytes read or written    16  the 10 bytes
+  ;;         64  constant text, ended by a zero byte
+  (memory (export "memory") 1)
+  (global $part i32 (i32.const 16))
+  (global $head i32 (i32.const 64))
+  (data (i32.const 64) "Content-Type: text/plain\n\n\00")
+
+  (func (export "_start")
+    (local $end i32) (local $wanted i32)
+    (local.set $end (global.get $part))
+    (local.set $wanted (i32.const 10))
+    (block $over
+      (loop $more
+        (br_if $over (i32.eqz (local.get $wanted)))
+        (i32.store (i32.const 0) (local.get $end))
+        (i32.store (i32.const 4) (local.get $wanted))
+        (br_if $over (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (br_if $over (i32.eqz (i32.load (i32.const 8))))
+        (local.set $end (i32.add (local.get $end) (i32.load (i32.const 8))))
+        (local.set $wanted (i32.sub (local.get $wanted) (i32.load (i32.const 8))))
+        (br $more)))
+    (call $print (global.get $head))
+    (call $write (i32.const 1) (global.get $part) (local.get $end)))
+
+  ;; Writes the zero-terminated text to stdout, however many calls that takes.
+  (func $print (param $text i32)
+    (local $end i32)
+    (local.set $end (local.get $text))
+    (block $measured
+      (loop $byte
+        (br_if $measured (i32.eqz (i32.load8_u (local.get $end))))
+        (local.set $end (i32.add (local.get $end) (i32.const 1)))
+        (br $byte)))
+    (call $write (i32.const 1) (local.get $text) (local.get $end)))
+
+  ;; Writes the bytes from $from up to $end to $fd, however many calls that takes; traps if it cannot.
+  (func $write (param $fd i32) (param $from i32) (param $end i32)
+    (loop $rest
+      (if (i32.lt_u (local.get $from) (local.get $end))
+        (then
+          (i32.store (i32.const 0) (local.get $from))
+          (i32.store (i32.const 4) (i32.sub (local.get $end) (local.get $from)))
+          (if (call $fd_write (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 8)) (then unreachable))
+          (if (i32.eqz (i32.load (i32.const 8))) (then unreachable))
+          (local.set $from (i32.add (local.get $from) (i32.load (i32.const 8))))
+          (br $rest)))))
+)

@@ -1,0 +1,62 @@
+//! `serve`: the suite's deployments on the reference server, to try by hand.
+
+use std::net::SocketAddr;
+
+use wagi_reference_server::config::LogTarget;
+
+use super::arguments::ServeArguments;
+use super::{EXIT_CONFORMS, EXIT_TARGET, Failure, print};
+use crate::case::Start;
+use crate::problem::near_miss;
+use crate::run::bundled::Bundled;
+use crate::suite::Suite;
+
+pub fn serve(suite: Suite, arguments: ServeArguments) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::usage(format!("failed to start the runtime: {error}")))?;
+    let code = runtime.block_on(serve_until_interrupted(&suite, &arguments));
+    runtime.shutdown_background();
+    code
+}
+
+async fn serve_until_interrupted(suite: &Suite, arguments: &ServeArguments) -> Result<u8, Failure> {
+    let known: Vec<&str> = suite
+        .deployments
+        .iter()
+        .filter(|deployment| deployment.start == Start::Served)
+        .map(|deployment| deployment.name.as_str())
+        .collect();
+    for name in &arguments.deployments {
+        if !known.contains(&name.as_str()) {
+            return Err(Failure::usage(format!(
+                "there is no deployment `{name}`{}: the deployments are {}",
+                near_miss(name, known.iter().copied()),
+                known.join(", ")
+            )));
+        }
+    }
+    let unserved = |message: String| Failure { code: EXIT_TARGET, message };
+    let bundled = Bundled::new(LogTarget::Stderr).map_err(unserved)?;
+    let wanted = suite.deployments.iter().filter(|deployment| {
+        let all = arguments.deployments.is_empty();
+        deployment.start == Start::Served && (all || arguments.deployments.contains(&deployment.name))
+    });
+    let mut running = Vec::new();
+    let mut address: SocketAddr = arguments.listen;
+    for deployment in wanted {
+        let server = bundled
+            .serve(suite, deployment, address)
+            .await
+            .map_err(|error| unserved(format!("deployment `{}`: {error}", deployment.name)))?;
+        print(&format!("{} {}\n", deployment.name, server.endpoint.origin()))?;
+        running.push(server);
+        if address.port() != 0 {
+            let next = address.port().checked_add(1);
+            address.set_port(next.ok_or_else(|| Failure::usage("there are no ports left after 65535"))?);
+        }
+    }
+    tokio::signal::ctrl_c()
+        .await
+        .map_err(|error| unserved(format!("failed to wait for an interrupt: {error}")))?;
+    Ok(EXIT_CONFORMS)
+}

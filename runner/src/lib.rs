@@ -1,0 +1,20 @@
+//! The WAGI conformance suite: its specification, its cases, and the runner that holds a server to
+//! them.
+//!
+//! A case goes one way: [`suite`] reads the files and gives them the types of [`case`] and
+//! [`spec`]; [`run`] decides what to run and runs it: [`wire`] sends what a case writes and reads
+//! the answer, [`judge`] compares; [`report`] tells of it. [`export`] writes the suite for others.
+
+pub mod case;
+pub mod cli;
+pub mod explain;
+pub mod export;
+pub mod id;
+pub mod judge;
+pub mod list;
+pub mod problem;
+pub mod report;
+pub mod run;
+pub mod spec;
+pub mod suite;
+pub mod wire;

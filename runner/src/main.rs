@@ -1,0 +1,7 @@
+//! The command line of the WAGI conformance suite; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wagi_conformance::cli::main()
+}

@@ -1,0 +1,167 @@
+//! The bundled reference server: started in this process, with the deployments as wagi reads them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use wagi_reference_server::config::{
+    self, EngineLimits, Limits, LogTarget, ServerConfig, TlsFiles,
+};
+use wagi_reference_server::{Conforming, Engine, Semantics, Server, configured_environment};
+
+use super::target::{Launcher, Started, Target};
+use crate::case::Start;
+use crate::export::wagi::{self, Written};
+use crate::suite::Suite;
+use crate::suite::deployment::Deployment;
+use crate::wire::{Endpoint, Scheme};
+
+/// A guest of the bundled server may take so long: short, since cases wait for it.
+const GUEST_TIME: Duration = Duration::from_secs(2);
+
+/// The bundled server's engine and the folder that holds its deployments.
+pub struct Bundled {
+    engine: Engine,
+    steps: Arc<dyn Semantics>,
+    folder: TempDir,
+    log: LogTarget,
+}
+
+/// A server that runs until this is dropped.
+pub struct Running {
+    /// Where it serves.
+    pub endpoint: Endpoint,
+    _stop: oneshot::Sender<()>,
+}
+
+/// A target whose servers run until `running` is dropped.
+pub struct BundledTarget {
+    /// The target.
+    pub target: Target,
+    /// Its servers.
+    pub running: Vec<Running>,
+}
+
+impl std::fmt::Debug for Bundled {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Bundled").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Bundled {
+    /// Prepares the engine.
+    ///
+    /// # Errors
+    /// What keeps it from being set up.
+    pub fn new(log: LogTarget) -> Result<Self, String> {
+        Self::with_steps(log, Arc::new(Conforming))
+    }
+
+    /// Prepares the engine for a server with these steps.
+    ///
+    /// # Errors
+    /// What keeps it from being set up.
+    pub fn with_steps(log: LogTarget, steps: Arc<dyn Semantics>) -> Result<Self, String> {
+        let engine = Engine::new(&EngineLimits::default()).map_err(|error| error.to_string())?;
+        let folder = tempfile::Builder::new()
+            .prefix("wagi-conformance-")
+            .tempdir()
+            .map_err(|error| format!("failed to make a temporary folder: {error}"))?;
+        Ok(Self { engine, steps, folder, log })
+    }
+
+    /// Starts a server for each of the deployments `wanted`, and makes them the target.
+    ///
+    /// # Errors
+    /// The deployment that could not be started, and why.
+    pub async fn target(
+        self,
+        suite: &Suite,
+        wanted: &BTreeSet<String>,
+    ) -> Result<BundledTarget, String> {
+        let mut endpoints = HashMap::new();
+        let mut running = Vec::new();
+        let deployments = suite.deployments.iter().filter(|deployment| {
+            deployment.start == Start::Served && wanted.contains(&deployment.name)
+        });
+        for deployment in deployments {
+            let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let server = self.serve(suite, deployment, free_port).await.map_err(|error| {
+                format!("failed to start the reference server for the deployment `{}`: {error}", deployment.name)
+            })?;
+            endpoints.insert(deployment.name.clone(), server.endpoint.clone());
+            running.push(server);
+        }
+        let target = Target {
+            name: "the bundled reference server".to_owned(),
+            endpoints,
+            unclaimed: BTreeSet::new(),
+            launcher: Some(Launcher::Bundled(Arc::new(self))),
+        };
+        Ok(BundledTarget { target, running })
+    }
+
+    /// Starts a server for `deployment` at `address`.
+    ///
+    /// # Errors
+    /// Why it refuses to start.
+    pub async fn serve(
+        &self,
+        suite: &Suite,
+        deployment: &Deployment,
+        address: SocketAddr,
+    ) -> Result<Running, String> {
+        let folder = self.folder.path().join(deployment.name.replace('/', "-"));
+        let written = wagi::write_deployment(suite, deployment, &folder)
+            .map_err(|error| error.to_string())?;
+        self.bind(&written, address).await
+    }
+
+    async fn bind(&self, written: &Written, address: SocketAddr) -> Result<Running, String> {
+        let deployment =
+            config::Deployment::load(&written.config).map_err(|error| error.to_string())?;
+        let from_file = match &written.environment_file {
+            Some(path) => {
+                config::load_environment_file(path).map_err(|error| error.to_string())?
+            }
+            None => Vec::new(),
+        };
+        let config = ServerConfig {
+            environment: configured_environment::configured(from_file, written.environment.clone()),
+            log: self.log.clone(),
+            tls: written.tls.clone().map(|(certificate, key)| TlsFiles { certificate, key }),
+            limits: Limits { guest_time: GUEST_TIME, ..Limits::default() },
+            ..ServerConfig::new(address, deployment)
+        };
+        let server = Server::bind(&self.engine, config, self.steps.clone())
+            .await
+            .map_err(|error| error.to_string())?;
+        let scheme = match written.tls {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        };
+        let endpoint = Endpoint::at(scheme, server.local_addr());
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(server.run(async {
+            // An error means that the sender is gone, which is the signal too.
+            let _ = stopped.await;
+        }));
+        Ok(Running { endpoint, _stop: stop })
+    }
+
+    /// Starts a server for a case that is about starting.
+    pub async fn start(&self, suite: &Suite, deployment: &Deployment) -> Started {
+        let folder = self.folder.path().join(deployment.name.replace('/', "-"));
+        let written = match wagi::write_deployment(suite, deployment, &folder) {
+            Ok(written) => written,
+            Err(error) => return Started::Failed(error.to_string()),
+        };
+        match self.bind(&written, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await {
+            Ok(running) => Started::Serving(running.endpoint.clone(), Box::new(running)),
+            Err(message) => Started::Refused(message),
+        }
+    }
+}

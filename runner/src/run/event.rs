@@ -1,0 +1,151 @@
+//! What happens in a run, as one stream of events: executor and reports meet only here.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::id::{CaseId, RuleId};
+use crate::judge::Finding;
+use crate::spec::Level;
+
+/// One event of a run.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The first event.
+    RunStarted {
+        /// What is tested: an URL, or the bundled server.
+        target: String,
+        /// How many cases were selected.
+        selected: usize,
+    },
+    /// A selected case begins.
+    CaseStarted(CaseId),
+    /// A case has its verdict. Each case of the suite has exactly one such event, those not
+    /// selected too.
+    CaseFinished(Box<CaseRecord>),
+    /// Something that concerns the run as a whole, in a sentence: the target is gone, and after
+    /// which cases.
+    Notice(String),
+    /// The last event.
+    RunFinished {
+        /// From start to end.
+        duration: Duration,
+    },
+}
+
+/// A case and its verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaseRecord {
+    /// The case.
+    pub id: CaseId,
+    /// Its level: that of its first rule.
+    pub level: Level,
+    /// Its rules.
+    pub rules: Vec<RuleId>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, where the exchanges do not say it: what blocks it, what it would need, what went wrong.
+    pub reason: Option<String>,
+    /// For observed cases: the behaviours, one for each observing request.
+    pub behaviours: Vec<String>,
+    /// What was sent and received, in the order of the requests.
+    pub exchanges: Vec<ExchangeRecord>,
+    /// From the first octet sent to the last received.
+    pub duration: Duration,
+}
+
+/// One request of a case and what its answer showed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExchangeRecord {
+    /// The request's place in the case, from 0.
+    pub request: usize,
+    /// Which of its copies this is, from 0.
+    pub copy: usize,
+    /// A command for `sh` that sends the same request.
+    pub command: String,
+    /// What was received, in a line.
+    pub received: String,
+    /// What it showed.
+    pub finding: Finding,
+    /// From the first octet sent to the last received.
+    pub duration: Duration,
+}
+
+/// What is known of a case after a run. `spec/cases.md` defines each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every answer is allowed.
+    Passed,
+    /// Some answer is not allowed.
+    Failed,
+    /// A prerequisite did not pass.
+    Blocked,
+    /// The target does not offer what the case needs.
+    Unsupported,
+    /// Nothing is demanded: it is recorded what was seen.
+    Observed,
+    /// It was not selected.
+    Skipped,
+    /// It could not be carried out.
+    Error,
+}
+
+impl Verdict {
+    /// Every verdict, in the order in which reports list them.
+    pub const ALL: [Self; 7] = [
+        Self::Passed,
+        Self::Failed,
+        Self::Blocked,
+        Self::Unsupported,
+        Self::Observed,
+        Self::Skipped,
+        Self::Error,
+    ];
+
+    /// The name as reports have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Unsupported => "unsupported",
+            Self::Observed => "observed",
+            Self::Skipped => "skipped",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// The records of a run, and what they amount to.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// What was tested.
+    pub target: String,
+    /// The records, in the order in which the cases finished.
+    pub records: Vec<CaseRecord>,
+    /// The notices.
+    pub notices: Vec<String>,
+    /// How long the run took.
+    pub duration: Duration,
+}
+
+impl Summary {
+    /// Takes up one event.
+    pub fn add(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { target, .. } => self.target.clone_from(target),
+            Event::CaseFinished(record) => self.records.push((**record).clone()),
+            Event::Notice(notice) => self.notices.push(notice.clone()),
+            Event::RunFinished { duration } => self.duration = *duration,
+            Event::CaseStarted(_) => {}
+        }
+    }
+
+    /// How many cases have each verdict.
+    pub fn counts(&self) -> IndexMap<Verdict, usize> {
+        let count = |verdict| self.records.iter().filter(|record| record.verdict == verdict).count();
+        Verdict::ALL.into_iter().map(|verdict| (verdict, count(verdict))).collect()
+    }
+}

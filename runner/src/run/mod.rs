@@ -1,0 +1,13 @@
+//! A run: which cases, against what, in which order, and what became of each.
+//!
+//! [`select`] says which cases, [`target`] against what, [`execute`] runs them and tells
+//! [`event`]s, which the reports consume.
+
+#[cfg(feature = "reference-server")]
+pub mod bundled;
+pub mod event;
+pub mod execute;
+pub mod select;
+pub mod target;
+
+pub use execute::{Options, execute};

@@ -1,0 +1,125 @@
+//! What is tested: where each deployment is served, and what the server claims to offer.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::case::MAIN_DEPLOYMENT;
+use crate::problem::near_miss;
+use crate::spec::Profile;
+use crate::suite::Suite;
+use crate::suite::deployment::Deployment;
+use crate::wire::Endpoint;
+
+/// The target of a run.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// How reports name it.
+    pub name: String,
+    /// Where each deployment is served.
+    pub endpoints: HashMap<String, Endpoint>,
+    /// Optional profiles that it does not claim.
+    pub unclaimed: BTreeSet<Profile>,
+    /// Starts servers for the cases that are about starting; not there if the target was started
+    /// by someone else.
+    pub launcher: Option<Launcher>,
+}
+
+/// Starts servers.
+#[derive(Clone, Debug)]
+pub enum Launcher {
+    /// The bundled reference server, in this process.
+    #[cfg(feature = "reference-server")]
+    Bundled(Arc<super::bundled::Bundled>),
+    /// There is none: makes the type inhabited when the reference server is left out.
+    #[cfg(not(feature = "reference-server"))]
+    None(Arc<std::convert::Infallible>),
+}
+
+/// What became of an attempt to start a server.
+pub enum Started {
+    /// It serves, until this is dropped.
+    Serving(Endpoint, Box<dyn Send + Sync>),
+    /// It refused, with this message.
+    Refused(String),
+    /// It could not be tried: why.
+    Failed(String),
+}
+
+impl Launcher {
+    /// Starts a server for `deployment`.
+    #[cfg_attr(not(feature = "reference-server"), expect(clippy::unused_async, unused_variables))]
+    pub async fn start(&self, suite: &Suite, deployment: &Deployment) -> Started {
+        match self {
+            #[cfg(feature = "reference-server")]
+            Self::Bundled(bundled) => bundled.start(suite, deployment).await,
+            #[cfg(not(feature = "reference-server"))]
+            Self::None(never) => match **never {},
+        }
+    }
+}
+
+/// `[DEPLOYMENT=]URL` as the command line has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeploymentUrl {
+    /// The deployment served there; `main` unless given.
+    pub deployment: String,
+    /// The server's URL.
+    pub url: String,
+}
+
+impl std::str::FromStr for DeploymentUrl {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (deployment, url) = match text.split_once('=') {
+            Some((name, url)) if !name.contains([':', '/']) => (name, url),
+            _ => (MAIN_DEPLOYMENT, text),
+        };
+        Ok(Self {
+            deployment: deployment.to_owned(),
+            url: url.to_owned(),
+        })
+    }
+}
+
+impl Target {
+    /// A server that someone else started.
+    ///
+    /// # Errors
+    /// A deployment that does not exist or is named twice, or a URL that is none.
+    pub fn at(suite: &Suite, urls: &[DeploymentUrl]) -> Result<Self, String> {
+        let mut endpoints = HashMap::new();
+        for DeploymentUrl { deployment, url } in urls {
+            let known: Vec<&str> = suite
+                .deployments
+                .iter()
+                .map(|deployment| deployment.name.as_str())
+                .filter(|name| !name.contains('/'))
+                .collect();
+            if !known.contains(&deployment.as_str()) {
+                return Err(format!(
+                    "there is no deployment `{deployment}`{}: the deployments are {}",
+                    near_miss(deployment, known.iter().copied()),
+                    known.join(", ")
+                ));
+            }
+            let endpoint = Endpoint::parse(url)?;
+            if endpoints.insert(deployment.clone(), endpoint).is_some() {
+                return Err(format!("two URLs are given for the deployment `{deployment}`"));
+            }
+        }
+        let name = match urls {
+            [only] => only.url.clone(),
+            several => {
+                let each = several.iter().map(|one| format!("{}={}", one.deployment, one.url));
+                each.collect::<Vec<_>>().join(" ")
+            }
+        };
+        Ok(Self {
+            name,
+            endpoints,
+            unclaimed: BTreeSet::new(),
+            launcher: None,
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! Whether the parts of the suite agree: identifiers that lead somewhere, levels that fit, and
+//! coverage both ways.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::guest::Guests;
+use super::{Suite, file_of};
+use crate::case::request::Demand;
+use crate::case::{Case, schema};
+use crate::id::{CaseId, RuleId};
+use crate::problem::{Problem, near_miss};
+use crate::spec::{AREAS, Level, Specification};
+
+/// What keeps the cases from being run: identifiers that lead nowhere, levels that do not fit,
+/// prerequisites in a circle.
+pub fn links(specification: &Specification, cases: &[Case], guests: &Guests) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let ids: BTreeSet<&str> = cases.iter().flat_map(|case| [case.id.as_str(), case.id.file()]).collect();
+    for case in cases {
+        let mut problem = |message: String| {
+            let message = format!("case `{}`: {message}", case.id);
+            problems.push(Problem::in_file(&file_of(case), message));
+        };
+        if !AREAS.contains(&case.area()) {
+            let near = near_miss(case.area(), AREAS);
+            problem(format!("there is no area `{}`{near}", case.area()));
+        }
+        for rule in &case.rules {
+            if !specification.rules.contains_key(rule) {
+                let near = near_miss(rule.as_str(), specification.rules.keys().map(RuleId::as_str));
+                problem(format!("there is no rule `{rule}`{near}"));
+            }
+        }
+        for id in &case.prerequisites {
+            if !ids.contains(id.as_str()) {
+                problem(format!("there is no case `{id}`{}", near_miss(id.as_str(), ids.iter().copied())));
+            }
+            if case.id.is_or_belongs_to(id) {
+                problem("names itself as a prerequisite".to_owned());
+            }
+        }
+        for route in &case.routes {
+            if guests.get(&route.guest).is_none() {
+                let near = near_miss(&route.guest, guests.iter().map(|(name, _)| name));
+                problem(format!("there is no guest `{}`{near}", route.guest));
+            }
+        }
+        for message in level_problems(specification, case) {
+            problem(message);
+        }
+    }
+    if problems.is_empty() {
+        problems.extend(circle(cases));
+    }
+    problems
+}
+
+fn level_problems(specification: &Specification, case: &Case) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rules = case.rules.iter().filter_map(|id| specification.rules.get(id));
+    let Some(first) = rules.next() else {
+        return found;
+    };
+    let observations = case.requests.iter().filter_map(|request| match &request.demand {
+        Demand::Observe(behaviours) => Some(behaviours),
+        Demand::Expect(_) => None,
+    });
+    let mut observes = false;
+    for behaviours in observations {
+        observes = true;
+        for behaviour in behaviours.keys().filter(|name| !first.behaviours.contains_key(*name)) {
+            let near = near_miss(behaviour, first.behaviours.keys().map(String::as_str));
+            found.push(format!("rule `{}` names no behaviour `{behaviour}`{near}", first.id));
+        }
+    }
+    if observes != (first.level == Level::Observe) {
+        found.push(format!(
+            "its first rule, `{}`, is of level {}: a case observes if, and only if, its rule does",
+            first.id, first.level
+        ));
+    }
+    found
+}
+
+/// The first case found that depends on itself through others.
+fn circle(cases: &[Case]) -> Option<Problem> {
+    let mut done: BTreeSet<&CaseId> = BTreeSet::new();
+    loop {
+        let waiting: Vec<&Case> = cases.iter().filter(|case| !done.contains(&case.id)).collect();
+        let ready: Vec<&CaseId> = waiting
+            .iter()
+            .filter(|case| {
+                !waiting.iter().any(|other| {
+                    case.prerequisites.iter().any(|id| other.id.is_or_belongs_to(id))
+                })
+            })
+            .map(|case| &case.id)
+            .collect();
+        if ready.is_empty() {
+            return waiting.first().map(|case| {
+                let message = format!("case `{}`: its prerequisites lead back to it or to another circle", case.id);
+                Problem::in_file(&file_of(case), message)
+            });
+        }
+        done.extend(ready);
+    }
+}
+
+/// What the whole suite owes beyond running: every rule has a case or a waiver, every guest is
+/// used, every case names the schema, and the schema in `spec/` is the one the types give.
+pub fn completeness(suite: &Suite) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let coverage = coverage(suite);
+    for rule in suite.specification.rules.values() {
+        let covered = coverage.contains_key(&rule.id);
+        let message = match (&rule.waiver, covered) {
+            (None, false) => "has neither a case nor a waiver (a paragraph `*No case:* reason`)",
+            (Some(_), true) => "has a waiver although a case tests it",
+            _ => continue,
+        };
+        let message = format!("rule `{}` {message}", rule.id);
+        problems.push(Problem::at_line(&rule.file, rule.line, message));
+    }
+    for (name, _) in suite.guests.iter() {
+        let used = suite.cases.iter().flat_map(|case| &case.routes).any(|route| route.guest == name);
+        if !used && name != "hello" {
+            problems.push(Problem::in_file(&format!("guest-modules/{name}"), "no case deploys this guest"));
+        }
+    }
+    for case in &suite.cases {
+        let expected = "../../spec/case.schema.json";
+        if case.schema.as_deref() != Some(expected) {
+            let message = format!("must name its schema: \"$schema\": \"{expected}\"");
+            problems.push(Problem::in_file(&file_of(case), message));
+        }
+    }
+    if suite.files.get(schema::PATH) != Some(schema::text().as_bytes()) {
+        problems.push(Problem::in_file(
+            schema::PATH,
+            "is not what the types give: write it anew with `wagi-conformance schema`",
+        ));
+    }
+    problems.sort();
+    problems.dedup();
+    problems
+}
+
+/// The cases of each rule that has any.
+pub fn coverage(suite: &Suite) -> BTreeMap<&RuleId, Vec<&CaseId>> {
+    let mut coverage: BTreeMap<&RuleId, Vec<&CaseId>> = BTreeMap::new();
+    for case in &suite.cases {
+        for rule in &case.rules {
+            coverage.entry(rule).or_default().push(&case.id);
+        }
+    }
+    coverage
+}

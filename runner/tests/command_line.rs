@@ -1,0 +1,1 @@
+//! The whole output of the command line.
