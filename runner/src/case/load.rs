@@ -92,6 +92,23 @@ fn check(path: &str, text: &str, case: Case) -> Result<Case, Vec<Problem>> {
     if matches!(&case.requests.first(), Some(first) if first.connection != Connection::New) {
         problem("requests", "the first request has no connection to share".to_owned());
     }
+    for pair in case.requests.windows(2) {
+        let [before, after] = pair else { continue };
+        if after.connection == Connection::New {
+            continue;
+        }
+        let ordinary = matches!(&before.message, Message::Composed(composed) if composed.client == Client::Ordinary);
+        if ordinary || before.copies > 1 {
+            problem(
+                "requests",
+                "copies and ordinary clients have connections of their own, which no other request can share"
+                    .to_owned(),
+            );
+        }
+        if !after.tls {
+            problem("requests", "only a request on a new connection chooses `tls`".to_owned());
+        }
+    }
     for (index, request) in case.requests.iter().enumerate() {
         if let Err(message) = check_request(request) {
             problem(&format!("requests[{index}]"), format!("request {}: {message}", index + 1));

@@ -87,9 +87,24 @@ pub struct Route {
     pub volumes: IndexMap<String, Volume>,
 }
 
-/// A folder's content: entries by name. Beside each folder stands a file `outside.txt`, which no
-/// guest may reach.
-pub type Volume = IndexMap<String, VolumeEntry>;
+/// A folder's content, entries by name; or the word `missing`: the host has no such folder. Beside
+/// each folder stands a file `outside.txt`, which no guest may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a volume is an object of files by name, or \"missing\"")]
+pub enum Volume {
+    /// The entries.
+    Content(IndexMap<String, VolumeEntry>),
+    /// There is no folder.
+    Missing(Missing),
+}
+
+/// The word `missing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// There is no folder.
+    Missing,
+}
 
 /// A file with this content, or one of the object forms.
 pub type VolumeEntry = TextOr<VolumeEntryForm>;

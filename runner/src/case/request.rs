@@ -131,7 +131,8 @@ pub enum Framing {
 pub struct Chunked {
     /// The sizes of the chunks in octets, repeated until the body's end; not empty, none zero.
     pub sizes: Vec<usize>,
-    /// Text after each chunk's size, for example `;name=value`.
+    /// Text after each chunk's size, for example `;name=value`; not after that of the last, empty
+    /// chunk.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub extension: String,
     /// Fields after the last chunk.
@@ -325,6 +326,12 @@ impl TryFrom<RequestJson> for Request {
 }
 
 fn checked_steps(steps: Vec<Step>) -> Result<Vec<Step>, String> {
+    let closes = |step: &Step| matches!(step, Step::Form(StepForm::Close(_)));
+    if let Some(closing) = steps.iter().position(closes)
+        && closing + 1 < steps.len()
+    {
+        return Err("nothing can be sent after a closing step".to_owned());
+    }
     for step in &steps {
         if let Step::Form(StepForm::PauseMs(pause)) = step
             && *pause > MAX_PAUSE_MS
@@ -360,6 +367,9 @@ impl Composed {
                  own connection"
                     .to_owned(),
             );
+        }
+        if self.client == Client::Ordinary && self.body.is_some() && self.framing == Framing::None {
+            return Err("an ordinary client tells the length of a body".to_owned());
         }
         Ok(())
     }

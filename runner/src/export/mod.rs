@@ -45,9 +45,13 @@ fn make_volume(home: &Path, volume: &Volume) -> Result<PathBuf, ExportError> {
         fs::remove_dir_all(home).map_err(|error| failed("clear the folder", home, &error))?;
     }
     let folder = home.join("volume");
-    make_folder(&folder)?;
+    make_folder(home)?;
     write(&home.join(OUTSIDE.0), OUTSIDE.1)?;
-    for (name, entry) in volume {
+    let Volume::Content(entries) = volume else {
+        return Ok(folder);
+    };
+    make_folder(&folder)?;
+    for (name, entry) in entries {
         let path = folder.join(name);
         if let Some(parent) = path.parent() {
             make_folder(parent)?;

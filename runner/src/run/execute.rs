@@ -22,6 +22,7 @@ use crate::id::CaseId;
 use crate::judge::{self, Finding, Judgement};
 use crate::spec::Level;
 use crate::suite::Suite;
+use crate::suite::check::REFUSED;
 use crate::suite::deployment::name_of;
 use crate::wire::{Endpoint, Limits, Outcome, converse};
 
@@ -393,7 +394,14 @@ async fn run_start(suite: &Suite, case: &Case, target: &Target, limits: &Limits)
         (Started::Failed(why), _) => settled(Verdict::Error, why),
         (Started::Refused(message), Start::Served) => settled(Verdict::Failed, message),
         (Started::Refused(message), Start::Refused | Start::MayRefuse) => {
-            settled(Verdict::Passed, format!("the server refused to start: {message}"))
+            let reason = format!("the server refused to start: {message}");
+            let observes = suite.level(case) == Level::Observe;
+            let verdict = if observes { Verdict::Observed } else { Verdict::Passed };
+            let mut ran = settled(verdict, reason);
+            if observes {
+                ran.record.behaviours.push(REFUSED.to_owned());
+            }
+            ran
         }
         (Started::Serving(..), Start::Refused) => settled(
             Verdict::Failed,

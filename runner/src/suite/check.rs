@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::guest::Guests;
 use super::{Suite, file_of};
 use crate::case::request::Demand;
-use crate::case::{Case, schema};
+use crate::case::{Case, Start, schema};
 use crate::id::{CaseId, RuleId};
 use crate::problem::{Problem, near_miss};
 use crate::spec::{AREAS, Level, Specification};
+
+/// The behaviour recorded when a server refuses to start and the case only observes.
+pub const REFUSED: &str = "refused";
 
 /// What keeps the cases from being run: identifiers that lead nowhere, levels that do not fit,
 /// prerequisites in a circle.
@@ -72,6 +75,12 @@ fn level_problems(specification: &Specification, case: &Case) -> Vec<String> {
             let near = near_miss(behaviour, first.behaviours.keys().map(String::as_str));
             found.push(format!("rule `{}` names no behaviour `{behaviour}`{near}", first.id));
         }
+    }
+    if observes && case.start == Start::MayRefuse && !first.behaviours.contains_key(REFUSED) {
+        found.push(format!(
+            "the server may refuse to start, but rule `{}` names no behaviour `{REFUSED}`",
+            first.id
+        ));
     }
     if observes != (first.level == Level::Observe) {
         found.push(format!(

@@ -358,9 +358,9 @@ mod tests {
                 ],
             ),
             (
-                r#"[{"close": "both"}, {"concat": ["{{port}}", {"base64": "AA=="}]}]"#,
+                r#"[{"concat": ["{{port}}", {"base64": "AA=="}]}, {"close": "both"}]"#,
                 "1\0",
-                vec![Action::Close(Close::Both), send("1\0")],
+                vec![send("1\0"), Action::Close(Close::Both)],
             ),
         ] {
             let prepared = prepared(&format!(r#""raw": {raw}"#));
