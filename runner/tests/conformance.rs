@@ -1,31 +1,37 @@
 //! The suite against the bundled reference server, as tests: one for each case, so that filters,
 //! `--list` and other test runners work.
+//!
+//! The cases run once, as `wagi-conformance run` would run them; each test waits for its record.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
-use wagi_conformance::case::Case;
 use wagi_conformance::id::CaseId;
 use wagi_conformance::report::pretty;
-use wagi_conformance::run::bundled::{Bundled, Running};
+use wagi_conformance::run::bundled::Bundled;
 use wagi_conformance::run::event::{CaseRecord, Event, Verdict};
-use wagi_conformance::run::target::Target;
+use wagi_conformance::run::select::Selection;
 use wagi_conformance::run::{Options, execute};
 use wagi_conformance::suite::Suite;
-use wagi_conformance::suite::deployment::name_of;
 use wagi_conformance::suite::files::Folders;
 use wagi_conformance::wire::Limits;
 use wagi_reference_server::config::LogTarget;
 
-struct Bench {
-    suite: Arc<Suite>,
-    target: Arc<Target>,
-    runtime: Runtime,
-    _running: Vec<Running>,
+/// What is known so far.
+#[derive(Default)]
+struct Progress {
+    records: HashMap<CaseId, CaseRecord>,
+    /// Why no more records will come, once that is so.
+    over: Option<String>,
+}
+
+#[derive(Default)]
+struct Records {
+    progress: Mutex<Progress>,
+    changed: Condvar,
 }
 
 fn main() -> ExitCode {
@@ -37,94 +43,79 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let bench = if arguments.list {
-        None
-    } else {
-        match Bench::start(suite.clone(), &arguments) {
-            Ok(bench) => Some(Arc::new(bench)),
-            Err(message) => {
-                eprintln!("error: {message}");
-                return ExitCode::FAILURE;
-            }
-        }
-    };
+    let records = Arc::new(Records::default());
+    if !arguments.list {
+        let selection = Selection {
+            filters: arguments.filter.iter().cloned().collect(),
+            exact: arguments.exact,
+            ..Selection::default()
+        };
+        let (suite, records) = (suite.clone(), records.clone());
+        std::thread::spawn(move || {
+            let result = selection
+                .of(&suite)
+                .and_then(|selected| run(&suite, selected, &records));
+            records.change(|progress| {
+                progress.over = Some(result.err().unwrap_or_else(|| "the case was not run".to_owned()));
+            });
+        });
+    }
     let trials = suite.cases.iter().map(|case| {
-        let (id, bench) = (case.id.clone(), bench.clone());
-        Trial::test(case.id.to_string(), move || match bench {
-            Some(bench) => bench.run(&id),
-            None => Err("listing runs nothing".into()),
-        })
-        .with_kind(suite.level(case).as_str())
+        let level = suite.level(case).as_str();
+        let (id, suite, records) = (case.id.clone(), suite.clone(), records.clone());
+        Trial::test(case.id.to_string(), move || records.verdict(&suite, &id)).with_kind(level)
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-impl Bench {
-    /// Starts the servers that the tests named on the command line may need.
-    fn start(suite: Arc<Suite>, arguments: &Arguments) -> Result<Self, String> {
-        let runtime = Runtime::new().map_err(|error| error.to_string())?;
-        let wanted = |case: &&Case| match &arguments.filter {
-            Some(filter) => case.id.as_str().contains(filter.as_str()),
-            None => true,
-        };
-        let prerequisites = |case: &Case| {
-            let asked = case.prerequisites.clone();
-            let all = suite.cases.iter();
-            all.filter(move |other| asked.iter().any(|id| other.id.is_or_belongs_to(id)))
-        };
-        let mut deployments = BTreeSet::new();
-        let mut open: Vec<&Case> = suite.cases.iter().filter(wanted).collect();
-        let mut seen = HashSet::new();
-        while let Some(case) = open.pop() {
-            if seen.insert(&case.id) {
-                deployments.insert(name_of(case));
-                open.extend(prerequisites(case));
-            }
-        }
-        let target = Bundled::new(LogTarget::Nowhere)
-            .and_then(|bundled| runtime.block_on(bundled.target(&suite, &deployments)))?;
-        Ok(Self {
-            target: Arc::new(target.target),
-            suite: suite.clone(),
-            runtime,
-            _running: target.running,
-        })
-    }
-
-    /// Runs one case, after its prerequisites.
-    fn run(&self, id: &CaseId) -> Result<(), Failed> {
+/// Runs the selected cases and enters their records.
+fn run(suite: &Arc<Suite>, selected: HashSet<CaseId>, records: &Records) -> Result<(), String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let deployments = suite.deployments.iter().map(|deployment| deployment.name.clone());
+        let bundled = Bundled::new(LogTarget::Nowhere)?;
+        let bundled = bundled.target(suite, &deployments.collect()).await?;
+        let _servers = bundled.running;
         let options = Options {
-            jobs: 2,
+            jobs: 8,
             limits: Limits::default(),
             fail_fast: false,
             shuffle: None,
         };
         let (sender, mut events) = mpsc::unbounded_channel();
         let (_stop, stopped) = watch::channel(false);
-        let selected = HashSet::from([id.clone()]);
-        let record = self.runtime.block_on(async {
-            tokio::spawn(execute(
-                self.suite.clone(),
-                selected,
-                self.target.clone(),
-                options,
-                sender,
-                stopped,
-            ));
-            let mut found: Option<CaseRecord> = None;
-            while let Some(event) = events.recv().await {
-                if let Event::CaseFinished(record) = event
-                    && record.id == *id
-                {
-                    found = Some(*record);
-                }
+        let target = Arc::new(bundled.target);
+        tokio::spawn(execute(suite.clone(), selected, target, options, sender, stopped));
+        while let Some(event) = events.recv().await {
+            if let Event::CaseFinished(record) = event {
+                records.change(|progress| {
+                    progress.records.insert(record.id.clone(), *record);
+                });
             }
-            found
-        });
-        match record {
-            Some(record) if matches!(record.verdict, Verdict::Passed | Verdict::Observed) => Ok(()),
-            Some(record) => Err(pretty::failure(&self.suite, &record).into()),
-            None => Err("the case has no record".into()),
+        }
+        Ok(())
+    })
+}
+
+impl Records {
+    fn change(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// Waits for the record of a case and says whether it passed.
+    fn verdict(&self, suite: &Suite, id: &CaseId) -> Result<(), Failed> {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = self
+            .changed
+            .wait_while(progress, |progress| {
+                !progress.records.contains_key(id) && progress.over.is_none()
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        match (progress.records.get(id), &progress.over) {
+            (Some(record), _) if matches!(record.verdict, Verdict::Passed | Verdict::Observed) => Ok(()),
+            (Some(record), _) => Err(pretty::failure(suite, record).into()),
+            (None, over) => Err(over.as_deref().unwrap_or("no record").into()),
         }
     }
 }

@@ -743,7 +743,7 @@ mod tests {
         let exchanges = talk(
             &server,
             &[
-                r#""raw": ["c", {"close": "both"}, "d"]"#,
+                r#""raw": ["c", {"close": "both"}]"#,
                 r#""raw": [], "connection": "same""#,
             ],
         )
