@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 
 /// The identifier of a rule: components of `a-z`, `0-9` and `-`, joined by dots; the first is the
 /// area, for example `response.status.wins-over-location`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct RuleId(#[schemars(regex(pattern = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"))] String);
 
 /// The identifier of a case: `area/name`, or `area/name/row` for a row of a table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct CaseId(#[schemars(regex(pattern = r"^[a-z0-9-]+/[a-z0-9-]+(/[a-z0-9-]+)?$"))] String);
 
@@ -45,6 +49,12 @@ impl CaseId {
             Some((end, _)) => &self.0[..end],
             None => &self.0,
         }
+    }
+
+    /// The row's name; the whole identifier if the case is no row of a table.
+    pub fn row(&self) -> &str {
+        let row = self.0.strip_prefix(self.file());
+        row.and_then(|row| row.strip_prefix('/')).unwrap_or(&self.0)
     }
 
     /// Whether `id` names this case, or the table of which this case is a row.

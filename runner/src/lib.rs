@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod cli;
+pub mod coverage;
 pub mod explain;
 pub mod export;
 pub mod id;

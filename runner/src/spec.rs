@@ -65,7 +65,18 @@ pub struct Rule {
 
 /// How a rule binds, the strongest first.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -81,7 +92,18 @@ pub enum Level {
 
 /// What a server must offer for a rule to apply.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    clap::ValueEnum,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
@@ -134,7 +156,10 @@ impl Specification {
         for area in AREAS {
             let path = format!("spec/{area}.md");
             let Some(content) = files.get(&path) else {
-                problems.push(Problem::in_file(&path, "the chapter of this area is missing"));
+                problems.push(Problem::in_file(
+                    &path,
+                    "the chapter of this area is missing",
+                ));
                 continue;
             };
             let text = match files::text(&path, content) {
@@ -168,7 +193,9 @@ impl Specification {
 
     /// The rules of one area, in the order of the text.
     pub fn area<'a>(&'a self, area: &'a str) -> impl Iterator<Item = &'a Rule> {
-        self.rules.values().filter(move |rule| rule.id.area() == area)
+        self.rules
+            .values()
+            .filter(move |rule| rule.id.area() == area)
     }
 }
 
@@ -177,7 +204,10 @@ fn rules(path: &str, area: &str, text: &str) -> Vec<Result<Rule, Problem>> {
     let lines: Vec<&str> = text.lines().collect();
     let begins_rule = |line: &str| line.starts_with("r[");
     let ends_rule = |line: &str| begins_rule(line) || line.starts_with('#');
-    let heads = lines.iter().enumerate().filter(|(_, line)| begins_rule(line));
+    let heads = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| begins_rule(line));
     heads
         .map(|(index, head)| {
             let body = lines.get(index + 1..).unwrap_or_default();
@@ -190,8 +220,7 @@ fn rules(path: &str, area: &str, text: &str) -> Vec<Result<Rule, Problem>> {
 
 fn rule(path: &str, area: &str, line: usize, head: &str, body: &str) -> Result<Rule, Problem> {
     let problem = |message: String| Problem::at_line(path, line, message);
-    let malformed =
-        || problem("a rule begins `r[IDENTIFIER] LEVEL · PROFILE · SOURCE`".to_owned());
+    let malformed = || problem("a rule begins `r[IDENTIFIER] LEVEL · PROFILE · SOURCE`".to_owned());
 
     let (id, rest) = head
         .strip_prefix("r[")
@@ -213,7 +242,10 @@ fn rule(path: &str, area: &str, line: usize, head: &str, body: &str) -> Result<R
         choice::<Profile>(profile).map_err(|message| problem(format!("profile {message}")))?;
 
     let paragraphs: Vec<&str> = body.split("\n\n").map(str::trim).collect();
-    let paragraphs: Vec<&str> = paragraphs.into_iter().filter(|text| !text.is_empty()).collect();
+    let paragraphs: Vec<&str> = paragraphs
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect();
     let statement = paragraphs
         .first()
         .map(|paragraph| first_sentence(&paragraph.replace('\n', " ")))
@@ -227,7 +259,8 @@ fn rule(path: &str, area: &str, line: usize, head: &str, body: &str) -> Result<R
              with a list of behaviours, each a line \"- `name`: meaning\""
         )));
     }
-    keyword_agrees(level, &statement).map_err(|message| problem(format!("rule `{id}`: {message}")))?;
+    keyword_agrees(level, &statement)
+        .map_err(|message| problem(format!("rule `{id}`: {message}")))?;
     Ok(Rule {
         id,
         level,
@@ -269,8 +302,12 @@ fn first_sentence(paragraph: &str) -> String {
 }
 
 fn behaviours(paragraphs: &[&str]) -> IndexMap<String, String> {
-    let start = paragraphs.iter().position(|text| text.starts_with("*Behaviours:*"));
-    let list = start.and_then(|start| paragraphs.get(start..)).unwrap_or_default();
+    let start = paragraphs
+        .iter()
+        .position(|text| text.starts_with("*Behaviours:*"));
+    let list = start
+        .and_then(|start| paragraphs.get(start..))
+        .unwrap_or_default();
     // Continuation lines of an item are indented: joined to it before the items are read.
     let text = list.join("\n").replace("\n  ", " ");
     text.lines()
@@ -293,7 +330,9 @@ fn keyword_agrees(level: Level, statement: &str) -> Result<(), String> {
         Level::May => (&["MAY", "OPTIONAL"], "MAY"),
         Level::Observe => {
             return match ["MUST", "SHOULD", "MAY"].into_iter().find(|word| has(word)) {
-                Some(word) => Err(format!("an observe rule binds nobody, but its first sentence says {word}")),
+                Some(word) => Err(format!(
+                    "an observe rule binds nobody, but its first sentence says {word}"
+                )),
                 None => Ok(()),
             };
         }
@@ -301,7 +340,9 @@ fn keyword_agrees(level: Level, statement: &str) -> Result<(), String> {
     if words.iter().any(|word| has(word)) {
         Ok(())
     } else {
-        Err(format!("its level is {level}, but its first sentence does not say {text}"))
+        Err(format!(
+            "its level is {level}, but its first sentence does not say {text}"
+        ))
     }
 }
 
@@ -369,7 +410,9 @@ A server differs in whether it does.
             error("\nr[routing.x] must core"),
             "spec/routing.md:2: a rule begins `r[IDENTIFIER] LEVEL · PROFILE · SOURCE`"
         );
-        assert!(error("r[routing.x] most · core · s\n\nMUST.").contains("must, should, may, observe"));
+        assert!(
+            error("r[routing.x] most · core · s\n\nMUST.").contains("must, should, may, observe")
+        );
         assert!(error("r[http.x] must · core · s\n\nMUST.").contains("must begin `routing.`"));
         assert!(error("r[routing.x] must · core · s\n\nText.").contains("does not say MUST"));
         assert!(error("r[routing.x] observe · core · s\n\nText.").contains("`*Behaviours:*`"));

@@ -1,1 +1,327 @@
-//! The whole output of the command line.
+//! The command line as a user meets it: whole outputs, exit codes, servers that misbehave.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wagi-conformance"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Standard output, standard error and exit code.
+fn run(arguments: &[&str]) -> (String, String, i32) {
+    let Output {
+        stdout,
+        stderr,
+        status,
+    } = command(arguments).output().expect("the command runs");
+    let text = |octets: Vec<u8>| String::from_utf8(octets).expect("text");
+    (
+        text(stdout),
+        text(stderr),
+        status.code().expect("an exit code"),
+    )
+}
+
+/// The JSON report of a run, and its exit code.
+fn report(arguments: &[&str]) -> (Value, i32) {
+    let (stdout, stderr, code) = run(&[&["run", "--format", "json"], arguments].concat());
+    let json = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    (json, code)
+}
+
+fn records(report: &Value) -> &[Value] {
+    report["cases"]
+        .as_array()
+        .map(Vec::as_slice)
+        .expect("cases")
+}
+
+#[test]
+fn the_suite_agrees_with_itself() {
+    let (stdout, stderr, code) = run(&["check"]);
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    assert!(stdout.ends_with("nothing is wrong\n"), "{stdout}");
+}
+
+#[test]
+fn a_rule_is_explained_offline() {
+    let (stdout, _, code) = run(&["explain", "response.status.wins-over-location"]);
+    assert_eq!(code, 0);
+    for part in ["must", "RFC 3875", "Location", "response/"] {
+        assert!(stdout.contains(part), "{part}: {stdout}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_answered_with_the_near_miss() {
+    let (stdout, stderr, code) = run(&["explain", "response.status.wins-over-locaton"]);
+    assert_eq!((stdout.as_str(), code), ("", 2));
+    assert!(
+        stderr.contains("`response.status.wins-over-location`"),
+        "{stderr}"
+    );
+
+    let (_, stderr, code) = run(&["run", "--area", "respnse"]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.starts_with(
+            "error: there is no area `respnse` (did you mean `response`?): the areas are routing,"
+        ),
+        "{stderr}"
+    );
+
+    let (_, stderr, code) = run(&["run", "--url", "man=http://127.0.0.1:1"]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("there is no deployment `man` (did you mean `main`?)"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_case_is_run_by_its_name() {
+    let (stdout, stderr, code) =
+        run(&["run", "--exact", "request-body/copied", "--format", "terse"]);
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    let lines: Vec<&str> = stdout.lines().collect();
+    let [case, counts] = lines.as_slice() else {
+        panic!("not two lines: {stdout}");
+    };
+    assert!(
+        case.starts_with("passed       request-body/copied  "),
+        "{case}"
+    );
+    assert!(
+        counts.starts_with("1 passed, 0 failed, 0 blocked, 0 unsupported, 0 observed, "),
+        "{counts}"
+    );
+}
+
+#[test]
+fn selecting_nothing_is_no_success() {
+    let (stdout, _, code) = run(&["run", "no-such-case"]);
+    assert_eq!(code, 4);
+    assert!(
+        stdout.ends_with("nothing was run: no case is selected\n"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn wrong_words_are_a_usage_error() {
+    for arguments in [
+        &["run", "--jobs", "0"][..],
+        &["run", "--report", "xml=x"],
+        &["rn"],
+    ] {
+        let (_, stderr, code) = run(arguments);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(stderr.starts_with("error: "), "{stderr}");
+    }
+}
+
+#[test]
+fn a_wrong_case_file_is_named_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let area = folder.path().join("routing");
+    std::fs::create_dir(&area).expect("a folder");
+    let text = "{\n  \"id\": \"routing/one\",\n  \"description\": \"A server does one thing.\",\n  \
+                \"rules\": [\"routing.exact.own-pth\"],\n  \"requests\": [\n    { \"targt\": \"/\" }\n  ]\n}\n";
+    std::fs::write(area.join("one.json"), text).expect("a file");
+    let cases = folder.path().to_str().expect("text");
+    let (_, stderr, code) = run(&["check", "--cases", cases]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("cases/routing/one.json:6: case `routing/one`: at `requests[0]"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("unknown field `targt`"), "{stderr}");
+}
+
+/// Servers that are none: each must end the run soon, and no must case may pass.
+mod null_servers {
+    use super::*;
+
+    /// Serves every connection of a fresh port with `serve`, for as long as the test runs.
+    fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let serve = serve.clone();
+                thread::spawn(move || serve(stream));
+            }
+        });
+        url
+    }
+
+    /// Answers every request head with `answer`, and closes.
+    fn canned(answer: &'static str) -> String {
+        listen(move |mut stream| {
+            let mut buffer = [0; 4096];
+            // What cannot be read or written is the client's affair.
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(answer.as_bytes());
+        })
+    }
+
+    /// Runs everything at `url`; no must case may pass, and the exit code is `code`.
+    fn nothing_passes(url: &str, code: i32) {
+        let start = Instant::now();
+        let (report, found) = report(&["--url", url, "--timeout", "2"]);
+        assert_eq!(found, code, "{}", report["summary"]);
+        let passed: Vec<&Value> = records(&report)
+            .iter()
+            .filter(|case| case["verdict"] == "passed" && case["level"] == "must")
+            .map(|case| &case["id"])
+            .collect();
+        assert!(passed.is_empty(), "{passed:?}");
+        assert!(start.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn nothing_listens() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        drop(listener);
+        nothing_passes(&url, 3);
+    }
+
+    #[test]
+    fn accepts_and_closes() {
+        nothing_passes(&listen(drop), 3);
+    }
+
+    #[test]
+    fn accepts_and_never_answers() {
+        let silent = |stream| {
+            thread::sleep(Duration::from_secs(60));
+            drop(stream);
+        };
+        nothing_passes(&listen(silent), 3);
+    }
+
+    #[test]
+    fn always_200_without_a_body() {
+        nothing_passes(
+            &canned("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+            1,
+        );
+    }
+
+    #[test]
+    fn always_500() {
+        let answer =
+            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        nothing_passes(&canned(answer), 1);
+    }
+
+    #[test]
+    fn garbage() {
+        nothing_passes(&canned("\u{1}\u{2}garbage\r\n\r\n\u{3}"), 3);
+    }
+
+    #[test]
+    fn headers_for_ever() {
+        let endless = |mut stream: TcpStream| {
+            let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+            while sent.is_ok() {
+                sent = stream.write_all(b"X-Filler: abcdefghijklmnopqrstuvwxyz\r\n");
+            }
+        };
+        nothing_passes(&listen(endless), 3);
+    }
+}
+
+/// A `serve` process, ended with the test.
+struct Served {
+    process: Child,
+    urls: Vec<String>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(deployments: usize) -> Served {
+    let mut process = command(&["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the command runs");
+    let stdout = BufReader::new(process.stdout.take().expect("standard output"));
+    let lines = stdout
+        .lines()
+        .take(deployments)
+        .map(|line| line.expect("a line"));
+    let urls = lines.map(|line| line.replace(' ', "=")).collect();
+    Served { process, urls }
+}
+
+#[test]
+fn a_server_in_another_process_gets_the_same_verdicts() {
+    let (bundled, code) = report(&[]);
+    assert_eq!(code, 0);
+    let exported = tempfile::tempdir().expect("a folder");
+    let folder = exported.path().to_str().expect("text");
+    assert_eq!(run(&["export", "--for", "bundle", folder]).2, 0);
+    let deployments = std::fs::read(exported.path().join("deployments.json")).expect("a file");
+    let deployments: Value = serde_json::from_slice(&deployments).expect("JSON");
+    let started = deployments["deployments"]
+        .as_array()
+        .expect("deployments")
+        .iter()
+        .filter(|deployment| deployment["start"] == "served");
+
+    let served = serve(started.count());
+    let urls: Vec<&str> = served
+        .urls
+        .iter()
+        .flat_map(|url| ["--url", url.as_str()])
+        .collect();
+    let (remote, code) = report(&urls);
+    assert_eq!(code, 0);
+
+    for (here, there) in records(&bundled).iter().zip(records(&remote)) {
+        assert_eq!(here["id"], there["id"]);
+        let about_starting = there["verdict"] == "unsupported";
+        if about_starting {
+            let reason = there["reason"].as_str().unwrap_or_default();
+            assert!(
+                reason.contains("starting a server"),
+                "{}: {reason}",
+                there["id"]
+            );
+        } else {
+            assert_eq!(here["verdict"], there["verdict"], "{}", here["id"]);
+            assert_eq!(here["observed"], there["observed"], "{}", here["id"]);
+        }
+    }
+}
+
+#[test]
+fn a_profile_that_is_not_claimed_is_unsupported() {
+    let (report, code) = report(&["--no-profile", "entrypoints", "--area", "entrypoints"]);
+    assert_eq!(code, 4);
+    let selected = records(&report)
+        .iter()
+        .filter(|case| case["verdict"] != "skipped");
+    for case in selected {
+        assert_eq!(case["verdict"], "unsupported", "{}", case["id"]);
+        assert_eq!(
+            case["reason"],
+            "the target does not claim the profile `entrypoints`"
+        );
+    }
+}

@@ -56,7 +56,11 @@ fn main() -> ExitCode {
                 .of(&suite)
                 .and_then(|selected| run(&suite, selected, &records));
             records.change(|progress| {
-                progress.over = Some(result.err().unwrap_or_else(|| "the case was not run".to_owned()));
+                progress.over = Some(
+                    result
+                        .err()
+                        .unwrap_or_else(|| "the case was not run".to_owned()),
+                );
             });
         });
     }
@@ -72,7 +76,10 @@ fn main() -> ExitCode {
 fn run(suite: &Arc<Suite>, selected: HashSet<CaseId>, records: &Records) -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let deployments = suite.deployments.iter().map(|deployment| deployment.name.clone());
+        let deployments = suite
+            .deployments
+            .iter()
+            .map(|deployment| deployment.name.clone());
         let bundled = Bundled::new(LogTarget::Nowhere)?;
         let bundled = bundled.target(suite, &deployments.collect()).await?;
         let _servers = bundled.running;
@@ -80,12 +87,20 @@ fn run(suite: &Arc<Suite>, selected: HashSet<CaseId>, records: &Records) -> Resu
             jobs: 8,
             limits: Limits::default(),
             fail_fast: false,
+            strict: false,
             shuffle: None,
         };
         let (sender, mut events) = mpsc::unbounded_channel();
         let (_stop, stopped) = watch::channel(false);
         let target = Arc::new(bundled.target);
-        tokio::spawn(execute(suite.clone(), selected, target, options, sender, stopped));
+        tokio::spawn(execute(
+            suite.clone(),
+            selected,
+            target,
+            options,
+            sender,
+            stopped,
+        ));
         while let Some(event) = events.recv().await {
             if let Event::CaseFinished(record) = event {
                 records.change(|progress| {
@@ -113,7 +128,9 @@ impl Records {
             })
             .unwrap_or_else(PoisonError::into_inner);
         match (progress.records.get(id), &progress.over) {
-            (Some(record), _) if matches!(record.verdict, Verdict::Passed | Verdict::Observed) => Ok(()),
+            (Some(record), _) if matches!(record.verdict, Verdict::Passed | Verdict::Observed) => {
+                Ok(())
+            }
             (Some(record), _) => Err(pretty::failure(suite, record).into()),
             (None, over) => Err(over.as_deref().unwrap_or("no record").into()),
         }

@@ -152,9 +152,7 @@ mod tests {
         };
         assert!(error(r#"{"bas64": ""}"#).contains("expected one of `base64`, `repeat`, `concat`"));
         assert!(error(r#"{"base64": "?"}"#).contains("not valid base64"));
-        assert!(
-            error(r#"{"repeat": {"pattern": "", "length": 1}}"#).contains("empty `pattern`")
-        );
+        assert!(error(r#"{"repeat": {"pattern": "", "length": 1}}"#).contains("empty `pattern`"));
         assert!(error("1").contains("expected a string or an object"));
     }
 }

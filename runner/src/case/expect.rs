@@ -283,9 +283,9 @@ impl<'de> Deserialize<'de> for Expectation {
             Answer::deserialize(value).map(|answer| vec![answer])
         };
         match answers {
-            Ok(answers) if answers.is_empty() => {
-                Err(de::Error::custom("no answer is allowed, so nothing can pass"))
-            }
+            Ok(answers) if answers.is_empty() => Err(de::Error::custom(
+                "no answer is allowed, so nothing can pass",
+            )),
             Ok(answers) => Ok(Self(answers)),
             Err(error) => Err(de::Error::custom(error)),
         }

@@ -7,7 +7,7 @@ use super::expect::{Answer, Expectation, ExpectedResponse, FieldMatcher, StatusM
 use super::locate;
 use super::matcher::{Matcher, MatcherForm, compile_pattern};
 use super::placeholder::{NAMES, Placeholders};
-use super::request::{Client, Connection, Demand, Framing, Message, Request, Step};
+use super::request::{Await, Client, Connection, Demand, Framing, Message, Request, Step};
 use super::{Case, Start, table};
 use crate::problem::Problem;
 use crate::suite::files;
@@ -63,10 +63,19 @@ fn check(path: &str, text: &str, case: Case) -> Result<Case, Vec<Problem>> {
         .strip_prefix("cases/")
         .and_then(|path| path.strip_suffix(".json"));
     if expected != Some(case.id.file()) {
-        problem("id", format!("the file's path asks for the id `{}`", expected.unwrap_or(path)));
+        problem(
+            "id",
+            format!(
+                "the file's path asks for the id `{}`",
+                expected.unwrap_or(path)
+            ),
+        );
     }
     if !case.description.ends_with('.') || case.description.trim().len() < 10 {
-        problem("description", "the description must be a sentence with a full stop".to_owned());
+        problem(
+            "description",
+            "the description must be a sentence with a full stop".to_owned(),
+        );
     }
     if case.rules.is_empty() {
         problem("rules", "names no rule, so it tests nothing".to_owned());
@@ -77,7 +86,10 @@ fn check(path: &str, text: &str, case: Case) -> Result<Case, Vec<Problem>> {
             "a server that refuses to start answers no requests".to_owned(),
         ),
         Start::Served | Start::MayRefuse if case.requests.is_empty() => {
-            problem("requests", "has no requests, so it asserts nothing".to_owned());
+            problem(
+                "requests",
+                "has no requests, so it asserts nothing".to_owned(),
+            );
         }
         _ => {}
     }
@@ -90,7 +102,10 @@ fn check(path: &str, text: &str, case: Case) -> Result<Case, Vec<Problem>> {
         );
     }
     if matches!(&case.requests.first(), Some(first) if first.connection != Connection::New) {
-        problem("requests", "the first request has no connection to share".to_owned());
+        problem(
+            "requests",
+            "the first request has no connection to share".to_owned(),
+        );
     }
     for pair in case.requests.windows(2) {
         let [before, after] = pair else { continue };
@@ -105,23 +120,58 @@ fn check(path: &str, text: &str, case: Case) -> Result<Case, Vec<Problem>> {
                     .to_owned(),
             );
         }
-        if !after.tls {
-            problem("requests", "only a request on a new connection chooses `tls`".to_owned());
+        if before.message.awaits(&[Await::Others, Await::Continue]) {
+            problem(
+                "requests",
+                "a request that awaits something has its own connection, which no other request can share".to_owned(),
+            );
         }
+        if !after.tls {
+            problem(
+                "requests",
+                "only a request on a new connection chooses `tls`".to_owned(),
+            );
+        }
+    }
+    let mut waiting = (1..)
+        .zip(&case.requests)
+        .filter(|(_, request)| request.message.awaits(&[Await::Others]));
+    match (waiting.next(), waiting.next()) {
+        (Some((first, _)), Some((second, _))) => problem(
+            "requests",
+            format!(
+                "requests {first} and {second} would await each other: only one of a case can `await` the others"
+            ),
+        ),
+        (Some(_), None) if case.requests.len() == 1 => {
+            problem(
+                "requests",
+                "there are no other requests to `await`".to_owned(),
+            );
+        }
+        _ => {}
     }
     for (index, request) in case.requests.iter().enumerate() {
         if let Err(message) = check_request(request) {
-            problem(&format!("requests[{index}]"), format!("request {}: {message}", index + 1));
+            problem(
+                &format!("requests[{index}]"),
+                format!("request {}: {message}", index + 1),
+            );
         }
     }
-    if problems.is_empty() { Ok(case) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(case)
+    } else {
+        Err(problems)
+    }
 }
 
 /// Whether some answer must carry this run's nonce, which nothing canned can.
 fn proves_a_guest_ran(case: &Case) -> bool {
     let carries_nonce = |answer: &Answer| match answer {
-        Answer::Response(response) => serde_json::to_string(&response.body)
-            .is_ok_and(|body| body.contains("{{nonce}}")),
+        Answer::Response(response) => {
+            serde_json::to_string(&response.body).is_ok_and(|body| body.contains("{{nonce}}"))
+        }
         Answer::Closed | Answer::Incomplete => false,
     };
     case.requests.iter().any(|request| match &request.demand {
@@ -146,7 +196,9 @@ fn check_request(request: &Request) -> Result<(), String> {
             }
         }
         Message::Composed(composed) => {
-            values.expand(&composed.method).map_err(|error| error.to_string())?;
+            values
+                .expand(&composed.method)
+                .map_err(|error| error.to_string())?;
             let target = resolves(&composed.target)?;
             if composed.client == Client::Ordinary && !target.starts_with(b"/") {
                 return Err("an ordinary client asks for a path, which begins with `/`".to_owned());
@@ -172,18 +224,31 @@ fn check_request(request: &Request) -> Result<(), String> {
     }
 }
 
-fn check_expectation(Expectation(answers): &Expectation, values: &Placeholders) -> Result<(), String> {
+fn check_expectation(
+    Expectation(answers): &Expectation,
+    values: &Placeholders,
+) -> Result<(), String> {
     for answer in answers {
         let Answer::Response(response) = answer else {
             continue;
         };
-        let ExpectedResponse { status, fields, body } = response.as_ref();
+        let ExpectedResponse {
+            status,
+            fields,
+            body,
+        } = response.as_ref();
         if matches!(status, StatusMatcher::OneOf(choices) if choices.is_empty()) {
             return Err("an empty array of status codes can never match".to_owned());
         }
         check_matcher(body, values)?;
         for (name, field) in fields {
-            if name != "*" && fields.keys().filter(|other| other.eq_ignore_ascii_case(name)).count() > 1 {
+            if name != "*"
+                && fields
+                    .keys()
+                    .filter(|other| other.eq_ignore_ascii_case(name))
+                    .count()
+                    > 1
+            {
                 return Err(format!("the field `{name}` is named twice"));
             }
             match field {
@@ -191,7 +256,9 @@ fn check_expectation(Expectation(answers): &Expectation, values: &Placeholders) 
                     check_matcher(matcher, values)?;
                 }
                 FieldMatcher::Values(matchers) => {
-                    matchers.iter().try_for_each(|matcher| check_matcher(matcher, values))?;
+                    matchers
+                        .iter()
+                        .try_for_each(|matcher| check_matcher(matcher, values))?;
                 }
                 FieldMatcher::Count(_) => {}
             }
@@ -206,14 +273,19 @@ fn check_matcher(matcher: &Matcher, values: &Placeholders) -> Result<(), String>
         if matchers.is_empty() {
             return Err("a list of alternatives is empty".to_owned());
         }
-        matchers.iter().try_for_each(|matcher| check_matcher(matcher, values))
+        matchers
+            .iter()
+            .try_for_each(|matcher| check_matcher(matcher, values))
     };
     match matcher {
-        Matcher::Text(text) => values.expand(text).map(drop).map_err(|error| error.to_string()),
+        Matcher::Text(text) => values
+            .expand(text)
+            .map(drop)
+            .map_err(|error| error.to_string()),
         Matcher::Form(form) => match form {
-            MatcherForm::Base64(_) | MatcherForm::Repeat(_) | MatcherForm::Concat(_) => {
-                form.exact().map_or(Ok(()), |exact| resolves(exact).map(drop))
-            }
+            MatcherForm::Base64(_) | MatcherForm::Repeat(_) | MatcherForm::Concat(_) => form
+                .exact()
+                .map_or(Ok(()), |exact| resolves(exact).map(drop)),
             MatcherForm::OneOf(matchers) | MatcherForm::AllOf(matchers) => each(matchers),
             MatcherForm::Not(matcher) => check_matcher(matcher, values),
             MatcherForm::Contains(bytes) => match bytes.resolve(values) {
@@ -222,7 +294,10 @@ fn check_matcher(matcher: &Matcher, values: &Placeholders) -> Result<(), String>
                 Err(error) => Err(error.to_string()),
             },
             MatcherForm::Pattern(pattern) => compile_pattern(pattern, values).map(drop),
-            MatcherForm::Url(text) => values.expand(text).map(drop).map_err(|error| error.to_string()),
+            MatcherForm::Url(text) => values
+                .expand(text)
+                .map(drop)
+                .map_err(|error| error.to_string()),
             MatcherForm::Json(value) => check_json(value, values),
             MatcherForm::Report(report) => {
                 if **report == super::matcher::Report::default() {
@@ -246,9 +321,14 @@ fn check_matcher(matcher: &Matcher, values: &Placeholders) -> Result<(), String>
 
 fn check_json(value: &Value, values: &Placeholders) -> Result<(), String> {
     match value {
-        Value::String(text) => values.expand(text).map(drop).map_err(|error| error.to_string()),
+        Value::String(text) => values
+            .expand(text)
+            .map(drop)
+            .map_err(|error| error.to_string()),
         Value::Array(items) => items.iter().try_for_each(|item| check_json(item, values)),
-        Value::Object(members) => members.values().try_for_each(|item| check_json(item, values)),
+        Value::Object(members) => members
+            .values()
+            .try_for_each(|item| check_json(item, values)),
         _ => Ok(()),
     }
 }
@@ -283,15 +363,76 @@ mod tests {
     }
 
     #[test]
+    fn requests_that_would_wait_for_ever_are_refused() {
+        let waiting = |thing: &str, more: &str| {
+            format!(r#"{{"raw": ["x", {{"await": "{thing}"}}], {more} "expect": "closed"}}"#)
+        };
+        let later = waiting("others", r#""answer": "later","#);
+        let plain = r#"{"target": "/a?{{nonce}}", "expect": {"status": 200, "body": "{{nonce}}"}}"#;
+        let sharing = r#"{"target": "/a?{{nonce}}", "connection": "same", "expect": {"status": 200, "body": "{{nonce}}"}}"#;
+        for (requests, expected) in [
+            (
+                vec![later.as_str(), plain, &later],
+                "requests 1 and 3 would await each other",
+            ),
+            (vec![&later], "there are no other requests"),
+            (
+                vec![plain, &later, sharing],
+                "which no other request can share",
+            ),
+            (
+                vec![&waiting("continue", ""), sharing],
+                "which no other request can share",
+            ),
+        ] {
+            let start = GOOD.split("\n    {").next().expect("a start");
+            let case = format!("{start}{}]}}", requests.join(","));
+            let found = problems("cases/routing/one.json", &case);
+            assert!(found.contains(expected), "{found}");
+        }
+        let start = GOOD.split("\n    {").next().expect("a start");
+        let good = format!("{start}{later},{plain}]}}");
+        assert!(read("cases/routing/one.json", good.as_bytes()).is_ok());
+    }
+
+    #[test]
     fn mistakes_name_file_line_case_and_cure() {
         let cases = [
-            (r#""id": "routing/one""#, r#""id": "routing/two""#, "cases/routing/one.json:2: case `routing/two`: the file's path asks for the id `routing/one`"),
-            (r#""rules""#, r#""ruls""#, "cases/routing/one.json:4: case `routing/one`: at `ruls`: unknown field `ruls`"),
-            (r#""status": 200"#, r#""status": 2000"#, "cases/routing/one.json:9: case `routing/one`: at `requests[0].expect`: invalid value: integer `2000`, expected a status code"),
-            ("?{{nonce}}", "?{{nonec}}", "cases/routing/one.json:7: case `routing/one`: request 1: unknown placeholder `{{nonec}}`"),
-            (r#""body": "{{nonce}}""#, r#""body": "x""#, "a server that runs no guest might pass it"),
-            (r#""body": "{{nonce}}""#, r#""body": {"pattern": "({{nonce}}"}"#, "unclosed group"),
-            (r#""requests": ["#, r#""requests": [,"#, "cases/routing/one.json:6: expected value at line 6"),
+            (
+                r#""id": "routing/one""#,
+                r#""id": "routing/two""#,
+                "cases/routing/one.json:2: case `routing/two`: the file's path asks for the id `routing/one`",
+            ),
+            (
+                r#""rules""#,
+                r#""ruls""#,
+                "cases/routing/one.json:4: case `routing/one`: at `ruls`: unknown field `ruls`",
+            ),
+            (
+                r#""status": 200"#,
+                r#""status": 2000"#,
+                "cases/routing/one.json:9: case `routing/one`: at `requests[0].expect`: invalid value: integer `2000`, expected a status code",
+            ),
+            (
+                "?{{nonce}}",
+                "?{{nonec}}",
+                "cases/routing/one.json:7: case `routing/one`: request 1: unknown placeholder `{{nonec}}`",
+            ),
+            (
+                r#""body": "{{nonce}}""#,
+                r#""body": "x""#,
+                "a server that runs no guest might pass it",
+            ),
+            (
+                r#""body": "{{nonce}}""#,
+                r#""body": {"pattern": "({{nonce}}"}"#,
+                "unclosed group",
+            ),
+            (
+                r#""requests": ["#,
+                r#""requests": [,"#,
+                "cases/routing/one.json:6: expected value at line 6",
+            ),
         ];
         for (from, to, expected) in cases {
             let found = problems("cases/routing/one.json", &GOOD.replacen(from, to, 1));

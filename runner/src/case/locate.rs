@@ -19,7 +19,11 @@ pub fn line(text: &str, path: &str) -> usize {
         found = scanner.rest;
     }
     let before = text.len() - found.len();
-    text.bytes().take(before).filter(|octet| *octet == b'\n').count() + 1
+    text.bytes()
+        .take(before)
+        .filter(|octet| *octet == b'\n')
+        .count()
+        + 1
 }
 
 /// What is left of a JSON text; every step leaves it before a value or after one.
@@ -52,7 +56,9 @@ impl Scanner<'_> {
             self.space();
             let start = self.rest;
             self.value();
-            let key = start.get(..start.len() - self.rest.len()).unwrap_or_default();
+            let key = start
+                .get(..start.len() - self.rest.len())
+                .unwrap_or_default();
             if !self.eat(':') {
                 return false;
             }
@@ -85,7 +91,8 @@ impl Scanner<'_> {
     /// Passes over one value.
     fn value(&mut self) {
         self.space();
-        let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<serde_json::Value>();
+        let mut values =
+            serde_json::Deserializer::from_str(self.rest).into_iter::<serde_json::Value>();
         if values.next().is_none_or(|value| value.is_err()) {
             self.rest = "";
             return;

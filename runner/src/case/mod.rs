@@ -90,7 +90,10 @@ pub struct Route {
 /// A folder's content, entries by name; or the word `missing`: the host has no such folder. Beside
 /// each folder stands a file `outside.txt`, which no guest may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a volume is an object of files by name, or \"missing\"")]
+#[serde(
+    untagged,
+    expecting = "a volume is an object of files by name, or \"missing\""
+)]
 pub enum Volume {
     /// The entries.
     Content(IndexMap<String, VolumeEntry>),

@@ -36,7 +36,10 @@ impl Placeholders {
     /// The same values, written so that a regular expression takes them literally.
     #[must_use]
     pub fn for_pattern(&self) -> Self {
-        let escaped = self.0.iter().map(|(name, value)| (*name, regex::escape(value)));
+        let escaped = self
+            .0
+            .iter()
+            .map(|(name, value)| (*name, regex::escape(value)));
         Self(escaped.collect())
     }
 
@@ -97,14 +100,23 @@ mod tests {
 
     #[test]
     fn names_are_replaced_once() {
-        assert_eq!(values().expand("a {{host}} b {{nonce}}"), Ok("a h b {{host}}".to_owned()));
+        assert_eq!(
+            values().expand("a {{host}} b {{nonce}}"),
+            Ok("a h b {{host}}".to_owned())
+        );
         assert_eq!(values().for_copy(7).expand("{{copy}}"), Ok("7".to_owned()));
         assert_eq!(values().expand("{ {} }"), Ok("{ {} }".to_owned()));
     }
 
     #[test]
     fn an_unknown_or_open_placeholder_is_named() {
-        assert_eq!(values().expand("{{hots}}"), Err(UnknownPlaceholder("hots".to_owned())));
-        assert_eq!(values().expand("{{host"), Err(UnknownPlaceholder("host".to_owned())));
+        assert_eq!(
+            values().expand("{{hots}}"),
+            Err(UnknownPlaceholder("hots".to_owned()))
+        );
+        assert_eq!(
+            values().expand("{{host"),
+            Err(UnknownPlaceholder("host".to_owned()))
+        );
     }
 }

@@ -22,6 +22,9 @@ pub struct Request {
     pub answer: AnswerTime,
     /// How many times it is sent at once, each on a connection of its own with its own `{{copy}}`.
     pub copies: usize,
+    /// Where in the JSON bodies of the answers to the copies a value stands that no two of them
+    /// share: a JSON Pointer (RFC 6901).
+    pub distinct: Option<String>,
     /// What is demanded of the answer.
     pub demand: Demand,
 }
@@ -140,7 +143,8 @@ pub struct Chunked {
     pub trailers: Vec<(Bytes, Bytes)>,
 }
 
-/// One step of a raw request: octets, a pause, or the end of what the client sends.
+/// One step of a raw request: octets, a time in which nothing is sent, or the end of what the
+/// client sends.
 pub type Step = TextOr<StepForm>;
 
 /// The object forms of [`Step`].
@@ -155,9 +159,21 @@ pub enum StepForm {
     Concat(Vec<Bytes>),
     /// Nothing is sent for so many milliseconds, at most 10000.
     PauseMs(u64),
+    /// Nothing is sent until this has come.
+    Await(Await),
     /// The client closes its sending side (`write`), or the whole connection (`both`) without
     /// reading an answer.
     Close(Close),
+}
+
+/// What a client waits for before it goes on with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Await {
+    /// All other requests of the case have been answered, or have run out of their time.
+    Others,
+    /// The head of an interim (1xx) or final answer. After a final one the rest is not sent.
+    Continue,
 }
 
 /// Which side of a connection is closed.
@@ -177,7 +193,18 @@ impl StepForm {
             Self::Base64(octets) => Some(BytesForm::Base64(octets.clone())),
             Self::Repeat(repeat) => Some(BytesForm::Repeat(repeat.clone())),
             Self::Concat(parts) => Some(BytesForm::Concat(parts.clone())),
-            Self::PauseMs(_) | Self::Close(_) => None,
+            Self::PauseMs(_) | Self::Await(_) | Self::Close(_) => None,
+        }
+    }
+}
+
+impl Message {
+    /// Whether the client waits for one of these things before it has sent everything.
+    pub fn awaits(&self, things: &[Await]) -> bool {
+        let waits = |step: &Step| matches!(step, Step::Form(StepForm::Await(thing)) if things.contains(thing));
+        match self {
+            Self::Composed(_) => false,
+            Self::Raw(steps) => steps.iter().any(waits),
         }
     }
 }
@@ -197,7 +224,7 @@ impl Version {
 #[schemars(rename = "Request")]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RequestJson {
-    /// The request as octets, pauses and closing steps; excludes every member that composes one.
+    /// The request as octets, pauses, waiting and closing steps; excludes every member that composes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     raw: Option<Vec<Step>>,
     /// The method; `GET` unless given.
@@ -238,6 +265,10 @@ pub struct RequestJson {
     /// (0, 1, …); once unless given, at most 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     copies: Option<usize>,
+    /// The answers to the copies have JSON bodies, and the value to which this JSON Pointer
+    /// (RFC 6901) points differs in each of them from that in every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    distinct: Option<String>,
     /// The answers that are allowed. Exactly one of `expect` and `observe` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expect: Option<Expectation>,
@@ -275,7 +306,12 @@ impl TryFrom<RequestJson> for Request {
             return Err(format!("`copies` is {copies}: it may be 1 to {MAX_COPIES}"));
         }
         if copies > 1 && json.connection != Connection::New {
-            return Err("`copies` need connections of their own: leave out `connection`".to_owned());
+            return Err(
+                "`copies` need connections of their own: leave out `connection`".to_owned(),
+            );
+        }
+        if let Some(pointer) = &json.distinct {
+            check_distinct(pointer, copies, &demand)?;
         }
         let composes = json.method.is_some()
             || json.target.is_some()
@@ -314,15 +350,74 @@ impl TryFrom<RequestJson> for Request {
                 Message::Composed(Box::new(composed))
             }
         };
+        check_awaits(&message, json.connection, json.answer)?;
         Ok(Self {
             message,
             connection: json.connection,
             tls: json.tls.unwrap_or(true),
             answer: json.answer,
             copies,
+            distinct: json.distinct,
             demand,
         })
     }
+}
+
+fn check_distinct(pointer: &str, copies: usize, demand: &Demand) -> Result<(), String> {
+    if copies < 2 {
+        return Err(
+            "`distinct` compares the answers to `copies`, of which there must be 2 or more"
+                .to_owned(),
+        );
+    }
+    if matches!(demand, Demand::Observe(_)) {
+        return Err("`distinct` is a demand: it goes with `expect`, not with `observe`".to_owned());
+    }
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        return Err(format!(
+            "`distinct` is `{pointer}`, which is no JSON Pointer: write `/{pointer}` for a member of that name"
+        ));
+    }
+    Ok(())
+}
+
+fn check_awaits(
+    message: &Message,
+    connection: Connection,
+    answer: AnswerTime,
+) -> Result<(), String> {
+    let Message::Raw(steps) = message else {
+        return Ok(());
+    };
+    if !message.awaits(&[Await::Others, Await::Continue]) {
+        return Ok(());
+    }
+    if connection != Connection::New {
+        return Err(
+            "a request that awaits something needs its own connection: leave out `connection`"
+                .to_owned(),
+        );
+    }
+    if message.awaits(&[Await::Others]) && answer != AnswerTime::Later {
+        return Err(
+            "`await: others` needs `answer: later`, so that others are sent meanwhile".to_owned(),
+        );
+    }
+    let awaits = |step: &Step| matches!(step, Step::Form(StepForm::Await(Await::Continue)));
+    let silent = |step: &Step| match step {
+        Step::Text(text) => text.is_empty(),
+        Step::Form(form) => form.octets().is_none(),
+    };
+    let before = steps
+        .iter()
+        .position(awaits)
+        .and_then(|place| steps.get(..place));
+    if before.is_some_and(|before| before.iter().all(silent)) {
+        return Err(
+            "`await: continue` waits for an answer, but nothing is sent before it".to_owned(),
+        );
+    }
+    Ok(())
 }
 
 fn checked_steps(steps: Vec<Step>) -> Result<Vec<Step>, String> {
@@ -386,6 +481,7 @@ impl From<Request> for RequestJson {
             tls: (!request.tls).then_some(false),
             answer: request.answer,
             copies: (request.copies != 1).then_some(request.copies),
+            distinct: request.distinct,
             expect,
             observe,
             ..Self::default()
@@ -450,6 +546,53 @@ mod tests {
             error(r#"{"target": "/", "client": "ordinary", "version": "1.0", "expect": "closed"}"#)
                 .contains("ordinary client")
         );
+    }
+
+    #[test]
+    fn a_request_that_would_wait_for_itself_is_refused() {
+        for (members, part) in [
+            (
+                r#""raw": ["x", {"await": "others"}]"#,
+                "needs `answer: later`",
+            ),
+            (
+                r#""raw": ["x", {"await": "others"}], "answer": "later", "connection": "same""#,
+                "needs its own connection",
+            ),
+            (
+                r#""raw": ["x", {"await": "continue"}], "connection": "pipelined""#,
+                "needs its own connection",
+            ),
+            (
+                r#""raw": ["", {"pause-ms": 1}, {"await": "continue"}, "x"]"#,
+                "nothing is sent before it",
+            ),
+            (
+                r#""raw": ["x", {"await": "other"}]"#,
+                "expected `others` or `continue`",
+            ),
+        ] {
+            let found = error(&format!(r#"{{{members}, "expect": "closed"}}"#));
+            assert!(found.contains(part), "{members}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_distinct_is_refused() {
+        for (members, part) in [
+            (r#""distinct": "/a", "expect": "closed""#, "2 or more"),
+            (
+                r#""copies": 2, "distinct": "/a", "observe": {"a": "closed"}"#,
+                "goes with `expect`",
+            ),
+            (
+                r#""copies": 2, "distinct": "a", "expect": "closed""#,
+                "write `/a`",
+            ),
+        ] {
+            let found = error(&format!(r#"{{"target": "/", {members}}}"#));
+            assert!(found.contains(part), "{members}: {found}");
+        }
     }
 
     #[test]

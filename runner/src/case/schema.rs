@@ -13,7 +13,9 @@ pub const PATH: &str = "spec/case.schema.json";
 /// A case file is a [`Case`], whose `rows`, if any, are parameters for its placeholders: wherever
 /// the type is not a string, a placeholder `{{row.NAME}}` may stand for the value.
 pub fn text() -> String {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Case>();
+    let schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Case>();
     let mut schema = allow_placeholders(schema);
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.insert("rows".to_owned(), rows());
@@ -74,7 +76,9 @@ fn visit(schema: &mut Value) {
                     }
                 }
             }
-            ("anyOf" | "oneOf" | "prefixItems", Value::Array(items)) => items.iter_mut().for_each(visit),
+            ("anyOf" | "oneOf" | "prefixItems", Value::Array(items)) => {
+                items.iter_mut().for_each(visit)
+            }
             ("items" | "additionalProperties", inner @ Value::Object(_)) => {
                 visit(inner);
                 or_placeholder(inner);
@@ -92,7 +96,9 @@ fn or_placeholder(schema: &mut Value) {
     if is_string || schema.as_object().is_none_or(Map::is_empty) {
         return;
     }
-    let description = schema.as_object_mut().and_then(|object| object.remove("description"));
+    let description = schema
+        .as_object_mut()
+        .and_then(|object| object.remove("description"));
     let mut wrapped = json!({ "anyOf": [schema.take(), { "$ref": "#/$defs/RowPlaceholder" }] });
     if let (Some(description), Value::Object(object)) = (description, &mut wrapped) {
         object.insert("description".to_owned(), description);
@@ -107,8 +113,17 @@ mod tests {
     #[test]
     fn the_schema_speaks_of_rows_and_placeholders() {
         let schema: Value = serde_json::from_str(&super::text()).expect("JSON");
-        assert!(schema.pointer("/properties/rows/items/required/0").is_some());
+        assert!(
+            schema
+                .pointer("/properties/rows/items/required/0")
+                .is_some()
+        );
         assert!(schema.pointer("/$defs/RowPlaceholder").is_some());
-        assert!(schema.pointer("/properties/requests/items/anyOf/1").is_some() || schema.pointer("/properties/requests/anyOf/1").is_some());
+        assert!(
+            schema
+                .pointer("/properties/requests/items/anyOf/1")
+                .is_some()
+                || schema.pointer("/properties/requests/anyOf/1").is_some()
+        );
     }
 }

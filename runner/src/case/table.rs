@@ -52,7 +52,9 @@ fn expand_row(template: &Value, row: &Map<String, Value>) -> Result<Value, Strin
         return Err(format!("parameter `{unused}` is used nowhere in the case"));
     }
     let mut case = substitute(template, row)?;
-    if let (Some(Value::String(id)), Some(Value::String(name))) = (case.get_mut("id"), row.get("name")) {
+    if let (Some(Value::String(id)), Some(Value::String(name))) =
+        (case.get_mut("id"), row.get("name"))
+    {
         id.push('/');
         id.push_str(name);
     }

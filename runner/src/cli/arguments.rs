@@ -55,6 +55,8 @@ pub enum Command {
     Export(ExportArguments),
     /// Print the JSON Schema of a case file
     Schema,
+    /// Print the page that says which cases test which rule
+    Coverage,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -77,7 +79,12 @@ pub struct RunArguments {
     #[arg(long = "url", value_name = "[DEPLOYMENT=]URL", help_heading = "Target")]
     pub urls: Vec<DeploymentUrl>,
     /// The server does not offer this optional profile: its cases count as unsupported
-    #[arg(long = "no-profile", value_name = "PROFILE", value_enum, help_heading = "Target")]
+    #[arg(
+        long = "no-profile",
+        value_name = "PROFILE",
+        value_enum,
+        help_heading = "Target"
+    )]
     pub unclaimed: Vec<Profile>,
     /// Cases that run at the same time
     #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_JOBS, value_parser = parse_jobs, help_heading = "Run")]
@@ -95,7 +102,13 @@ pub struct RunArguments {
     #[arg(long, value_name = "SEED", help_heading = "Run")]
     pub shuffle: Option<u64>,
     /// How to report on standard output
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Reports")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        help_heading = "Reports"
+    )]
     pub format: Format,
     /// Also write a report to a file
     #[arg(long = "report", value_name = "json=FILE", value_parser = parse_report, help_heading = "Reports")]
@@ -160,7 +173,10 @@ pub enum What {
 
 impl Default for What {
     fn default() -> Self {
-        Self::Cases { selection: Box::default(), format: ListFormat::default() }
+        Self::Cases {
+            selection: Box::default(),
+            format: ListFormat::default(),
+        }
     }
 }
 
@@ -210,7 +226,9 @@ fn parse_jobs(text: &str) -> Result<usize, String> {
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
     if (0.1..=600.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {

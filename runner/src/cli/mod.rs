@@ -15,8 +15,10 @@ use crate::export;
 use crate::problem::Problem;
 use crate::suite::Suite;
 use crate::suite::check;
-use crate::{explain, list};
-use arguments::{Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, What};
+use crate::{coverage, explain, list};
+use arguments::{
+    Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, What,
+};
 
 /// Every must case passed.
 pub const EXIT_CONFORMS: u8 = 0;
@@ -39,7 +41,10 @@ struct Failure {
 
 impl Failure {
     fn usage(message: impl Into<String>) -> Self {
-        Self { code: EXIT_USAGE, message: message.into() }
+        Self {
+            code: EXIT_USAGE,
+            message: message.into(),
+        }
     }
 }
 
@@ -61,7 +66,8 @@ pub fn main() -> ExitCode {
 }
 
 fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
-    let load = || Suite::load(&arguments.folders).map_err(|problems| Failure::usage(listed(&problems)));
+    let load =
+        || Suite::load(&arguments.folders).map_err(|problems| Failure::usage(listed(&problems)));
     match arguments.command.unwrap_or_default() {
         Command::Run(run) => run::run(load()?, *run),
         #[cfg(feature = "reference-server")]
@@ -76,8 +82,12 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
                         ListFormat::Json => list::cases_json(&suite, &selected),
                     }
                 }
-                What::Rules { format: ListFormat::Text } => list::rules(&suite),
-                What::Rules { format: ListFormat::Json } => list::rules_json(&suite),
+                What::Rules {
+                    format: ListFormat::Text,
+                } => list::rules(&suite),
+                What::Rules {
+                    format: ListFormat::Json,
+                } => list::rules_json(&suite),
             })
         }
         Command::Explain { id } => match explain::explain(&load()?, &id) {
@@ -108,6 +118,7 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
             print(&format!("written to {}\n", folder.display()))
         }
         Command::Schema => print(&schema::text()),
+        Command::Coverage => print(&coverage::page(&load()?)),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let mut text = Vec::new();
@@ -122,7 +133,10 @@ fn listed(problems: &[Problem]) -> String {
         1 => "1 problem".to_owned(),
         several => format!("{several} problems"),
     };
-    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("  {problem}"))
+        .collect();
     format!("{count} in the suite's files\n{}", lines.join("\n"))
 }
 

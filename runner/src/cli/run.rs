@@ -13,10 +13,9 @@ use super::{
 };
 use crate::id::CaseId;
 use crate::report::{Report, Style, json::Json, pretty::Pretty, terse::Terse};
-use crate::run::event::{Event, Summary, Verdict};
+use crate::run::event::{Conclusion, Event, Summary};
 use crate::run::target::Target;
 use crate::run::{Options, execute};
-use crate::spec::Level;
 use crate::suite::Suite;
 use crate::wire::Limits;
 
@@ -40,14 +39,25 @@ async fn run_selected(
     target.unclaimed = arguments.unclaimed.iter().copied().collect::<BTreeSet<_>>();
     let options = Options {
         jobs: arguments.jobs,
-        limits: Limits { answer: arguments.timeout, ..Limits::default() },
+        limits: Limits {
+            answer: arguments.timeout,
+            ..Limits::default()
+        },
         fail_fast: arguments.fail_fast,
+        strict: arguments.strict,
         shuffle: arguments.shuffle,
     };
 
     let (stop, stopped) = watch::channel(false);
     let (sender, mut events) = mpsc::unbounded_channel();
-    tokio::spawn(execute(suite.clone(), selected, Arc::new(target), options, sender, stopped));
+    tokio::spawn(execute(
+        suite.clone(),
+        selected,
+        Arc::new(target),
+        options,
+        sender,
+        stopped,
+    ));
     let mut summary = Summary::default();
     let mut interrupted = false;
     loop {
@@ -69,30 +79,12 @@ async fn run_selected(
     match reports.failure {
         Some(failure) => Err(failure),
         None if interrupted => Ok(EXIT_INTERRUPTED),
-        None => Ok(exit_code(&summary, arguments.strict)),
-    }
-}
-
-/// What the records amount to.
-fn exit_code(summary: &Summary, strict: bool) -> u8 {
-    let any = |verdicts: &[Verdict]| {
-        summary.records.iter().any(|record| {
-            let binds = record.level == Level::Must || (strict && record.level == Level::Should);
-            binds && verdicts.contains(&record.verdict)
-        })
-    };
-    let ran = summary
-        .records
-        .iter()
-        .any(|record| !matches!(record.verdict, Verdict::Skipped | Verdict::Unsupported));
-    if summary.records.iter().any(|record| record.verdict == Verdict::Error) {
-        EXIT_TARGET
-    } else if any(&[Verdict::Failed, Verdict::Blocked]) {
-        EXIT_FAILED
-    } else if !ran {
-        EXIT_NOTHING
-    } else {
-        EXIT_CONFORMS
+        None => Ok(match summary.conclusion() {
+            Conclusion::Conforms => EXIT_CONFORMS,
+            Conclusion::DoesNotConform => EXIT_FAILED,
+            Conclusion::TargetGone => EXIT_TARGET,
+            Conclusion::NothingRun => EXIT_NOTHING,
+        }),
     }
 }
 
@@ -109,11 +101,19 @@ async fn target(
         let target = Target::at(suite, &arguments.urls).map_err(Failure::usage)?;
         return Ok((target, Vec::new()));
     }
-    let names = suite.deployments.iter().map(|deployment| deployment.name.clone());
-    let started = async { Bundled::new(LogTarget::Nowhere)?.target(suite, &names.collect()).await };
-    let bundled = started
-        .await
-        .map_err(|message| Failure { code: EXIT_TARGET, message })?;
+    let names = suite
+        .deployments
+        .iter()
+        .map(|deployment| deployment.name.clone());
+    let started = async {
+        Bundled::new(LogTarget::Nowhere)?
+            .target(suite, &names.collect())
+            .await
+    };
+    let bundled = started.await.map_err(|message| Failure {
+        code: EXIT_TARGET,
+        message,
+    })?;
     Ok((bundled.target, bundled.running))
 }
 
@@ -140,7 +140,10 @@ impl<'a> Reports<'a> {
     fn new(suite: &'a Suite, arguments: &RunArguments) -> Result<Self, Failure> {
         let stdout = io::stdout();
         let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let style = Style { colour, progress: io::stderr().is_terminal() };
+        let style = Style {
+            colour,
+            progress: io::stderr().is_terminal(),
+        };
         let on_stdout: Box<dyn Report + 'a> = match arguments.format {
             Format::Pretty => Box::new(Pretty::new(suite, stdout, style)),
             Format::Terse => Box::new(Terse::new(suite, stdout)),
@@ -149,24 +152,34 @@ impl<'a> Reports<'a> {
         let mut reports = vec![("standard output".to_owned(), on_stdout)];
         for path in &arguments.reports {
             let file = File::create(path).map_err(|error| {
-                Failure::usage(format!("failed to create the report {}: {error}", path.display()))
+                Failure::usage(format!(
+                    "failed to create the report {}: {error}",
+                    path.display()
+                ))
             })?;
             reports.push((path.display().to_string(), Box::new(Json::new(suite, file))));
         }
-        Ok(Self { reports, failure: None })
+        Ok(Self {
+            reports,
+            failure: None,
+        })
     }
 
     fn event(&mut self, event: &Event) {
         let failure = &mut self.failure;
-        self.reports.retain_mut(|(place, report)| match report.event(event) {
-            Ok(()) => true,
-            Err(error) => {
-                if error.kind() != io::ErrorKind::BrokenPipe {
-                    let message = format!("failed to write the report to {place}: {error}");
-                    *failure = Some(Failure { code: EXIT_USAGE, message });
+        self.reports
+            .retain_mut(|(place, report)| match report.event(event) {
+                Ok(()) => true,
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::BrokenPipe {
+                        let message = format!("failed to write the report to {place}: {error}");
+                        *failure = Some(Failure {
+                            code: EXIT_USAGE,
+                            message,
+                        });
+                    }
+                    false
                 }
-                false
-            }
-        });
+            });
     }
 }

@@ -35,11 +35,15 @@ async fn serve_until_interrupted(suite: &Suite, arguments: &ServeArguments) -> R
             )));
         }
     }
-    let unserved = |message: String| Failure { code: EXIT_TARGET, message };
+    let unserved = |message: String| Failure {
+        code: EXIT_TARGET,
+        message,
+    };
     let bundled = Bundled::new(LogTarget::Stderr).map_err(unserved)?;
     let wanted = suite.deployments.iter().filter(|deployment| {
         let all = arguments.deployments.is_empty();
-        deployment.start == Start::Served && (all || arguments.deployments.contains(&deployment.name))
+        deployment.start == Start::Served
+            && (all || arguments.deployments.contains(&deployment.name))
     });
     let mut running = Vec::new();
     let mut address: SocketAddr = arguments.listen;
@@ -48,11 +52,17 @@ async fn serve_until_interrupted(suite: &Suite, arguments: &ServeArguments) -> R
             .serve(suite, deployment, address)
             .await
             .map_err(|error| unserved(format!("deployment `{}`: {error}", deployment.name)))?;
-        print(&format!("{} {}\n", deployment.name, server.endpoint.origin()))?;
+        print(&format!(
+            "{} {}\n",
+            deployment.name,
+            server.endpoint.origin()
+        ))?;
         running.push(server);
         if address.port() != 0 {
             let next = address.port().checked_add(1);
-            address.set_port(next.ok_or_else(|| Failure::usage("there are no ports left after 65535"))?);
+            address.set_port(
+                next.ok_or_else(|| Failure::usage("there are no ports left after 65535"))?,
+            );
         }
     }
     tokio::signal::ctrl_c()

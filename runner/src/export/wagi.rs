@@ -80,9 +80,10 @@ pub fn write_deployment(
 
     let mut table = ModulesToml { module: Vec::new() };
     for (index, route) in deployment.routes.iter().enumerate() {
-        let guest = suite.guests.get(&route.guest).ok_or_else(|| {
-            ExportError(format!("there is no guest `{}`", route.guest))
-        })?;
+        let guest = suite
+            .guests
+            .get(&route.guest)
+            .ok_or_else(|| ExportError(format!("there is no guest `{}`", route.guest)))?;
         let path = write_guest(&modules, &route.guest, guest, route.text)?;
         let mut volumes = BTreeMap::new();
         for (number, (name, volume)) in route.volumes.iter().enumerate() {
@@ -195,8 +196,16 @@ fn readme(written: &[Written]) -> String {
     let mut urls = Vec::new();
     for (index, deployment) in written.iter().enumerate() {
         let port = 3000 + index;
-        let scheme = if deployment.tls.is_some() { "https" } else { "http" };
-        let arguments: Vec<String> = deployment.arguments().iter().map(|word| quoted(word)).collect();
+        let scheme = if deployment.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let arguments: Vec<String> = deployment
+            .arguments()
+            .iter()
+            .map(|word| quoted(word))
+            .collect();
         // Writing to a String cannot fail.
         let _ = write!(
             text,
@@ -204,7 +213,10 @@ fn readme(written: &[Written]) -> String {
             deployment.name,
             arguments.join(" "),
         );
-        urls.push(format!("--url {}={scheme}://127.0.0.1:{port}", deployment.name));
+        urls.push(format!(
+            "--url {}={scheme}://127.0.0.1:{port}",
+            deployment.name
+        ));
     }
     let _ = write!(
         text,

@@ -7,6 +7,7 @@ pub mod value;
 pub mod visible;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::case::Case;
 use crate::case::expect::{Answer, Expectation};
@@ -69,14 +70,23 @@ pub enum Judgement {
 pub const OTHER: &str = "other";
 
 /// Judges the answers of a case: a finding for each exchange, and what they amount to.
-pub fn case(case: &Case, exchanges: &[Exchange], values: &Placeholders) -> (Judgement, Vec<Finding>) {
-    let findings: Vec<Finding> = exchanges
+pub fn case(
+    case: &Case,
+    exchanges: &[Exchange],
+    values: &Placeholders,
+) -> (Judgement, Vec<Finding>) {
+    let mut findings: Vec<Finding> = exchanges
         .iter()
         .map(|exchange| match case.requests.get(exchange.request) {
             Some(request) => finding(request, exchange, &values.for_copy(exchange.copy)),
             None => Finding::Allowed,
         })
         .collect();
+    for (index, request) in case.requests.iter().enumerate() {
+        if let Some(pointer) = &request.distinct {
+            refuse_equals(index, pointer, exchanges, &mut findings);
+        }
+    }
     let all_allowed = !findings
         .iter()
         .any(|finding| matches!(finding, Finding::NotAllowed { .. }));
@@ -99,12 +109,48 @@ pub fn case(case: &Case, exchanges: &[Exchange], values: &Placeholders) -> (Judg
     (judgement, findings)
 }
 
+/// Refuses each answer to a copy of the request at `index` that has the same value at `pointer` in
+/// its JSON body as that of an earlier copy. Only allowed answers that have a value there count.
+fn refuse_equals(index: usize, pointer: &str, exchanges: &[Exchange], findings: &mut [Finding]) {
+    let mut seen: Vec<(usize, Value)> = Vec::new();
+    for (exchange, finding) in exchanges.iter().zip(findings) {
+        let Outcome::Response(response) = &exchange.outcome else {
+            continue;
+        };
+        if exchange.request != index || *finding != Finding::Allowed {
+            continue;
+        }
+        let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+        let Some(value) = body.and_then(|body| body.pointer(pointer).cloned()) else {
+            continue;
+        };
+        match seen.iter().find(|(_, earlier)| *earlier == value) {
+            Some((copy, _)) => {
+                let mismatch = Mismatch {
+                    place: format!("body, value at `{pointer}`"),
+                    expected: Side::Words("one that no answer to another copy has".to_owned()),
+                    got: Side::Words(format!("{value}, as in the answer to copy {}", copy + 1)),
+                };
+                *finding = Finding::NotAllowed {
+                    choices: 1,
+                    mismatches: vec![mismatch],
+                };
+            }
+            None => seen.push((exchange.copy, value)),
+        }
+    }
+}
+
 fn finding(request: &Request, exchange: &Exchange, values: &Placeholders) -> Finding {
-    let allows = |expectation: &Expectation| mismatches(expectation, request, &exchange.outcome, values);
+    let allows =
+        |expectation: &Expectation| mismatches(expectation, request, &exchange.outcome, values);
     match &request.demand {
         Demand::Expect(expectation) => match allows(expectation) {
             mismatches if mismatches.is_empty() => Finding::Allowed,
-            mismatches => Finding::NotAllowed { choices: expectation.0.len(), mismatches },
+            mismatches => Finding::NotAllowed {
+                choices: expectation.0.len(),
+                mismatches,
+            },
         },
         Demand::Observe(behaviours) => {
             let shown = behaviours
@@ -132,7 +178,12 @@ fn mismatches(
         .unwrap_or_default()
 }
 
-fn against(answer: &Answer, request: &Request, outcome: &Outcome, values: &Placeholders) -> Vec<Mismatch> {
+fn against(
+    answer: &Answer,
+    request: &Request,
+    outcome: &Outcome,
+    values: &Placeholders,
+) -> Vec<Mismatch> {
     let mismatch = |expected: &str| {
         vec![Mismatch {
             place: "answer".to_owned(),
@@ -141,13 +192,19 @@ fn against(answer: &Answer, request: &Request, outcome: &Outcome, values: &Place
         }]
     };
     match (answer, outcome) {
-        (Answer::Response(expected), Outcome::Response(response)) => {
-            response::mismatches(expected, response, asks_to_continue(request, values), values)
+        (Answer::Response(expected), Outcome::Response(response)) => response::mismatches(
+            expected,
+            response,
+            asks_to_continue(request, values),
+            values,
+        ),
+        (Answer::Response(expected), _) => mismatch(&format!(
+            "a complete HTTP response with status {}",
+            expected.status
+        )),
+        (Answer::Closed, Outcome::Closed) | (Answer::Incomplete, Outcome::Incomplete { .. }) => {
+            Vec::new()
         }
-        (Answer::Response(expected), _) => {
-            mismatch(&format!("a complete HTTP response with status {}", expected.status))
-        }
-        (Answer::Closed, Outcome::Closed) | (Answer::Incomplete, Outcome::Incomplete { .. }) => Vec::new(),
         (Answer::Closed, _) => mismatch("the connection is closed without a response"),
         (Answer::Incomplete, _) => mismatch("a response that breaks off"),
     }
@@ -161,7 +218,8 @@ fn asks_to_continue(request: &Request, values: &Placeholders) -> bool {
                 .is_ok_and(|name| name.eq_ignore_ascii_case(b"expect"))
         }),
         Message::Raw(steps) => steps.iter().any(|step| {
-            serde_json::to_string(step).is_ok_and(|text| text.to_ascii_lowercase().contains("100-continue"))
+            serde_json::to_string(step)
+                .is_ok_and(|text| text.to_ascii_lowercase().contains("100-continue"))
         }),
     }
 }
@@ -171,7 +229,11 @@ pub fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Response(response) => {
             let body = response.body.get(..200).unwrap_or(&response.body);
-            let cut = if body.len() < response.body.len() { "…" } else { "" };
+            let cut = if body.len() < response.body.len() {
+                "…"
+            } else {
+                ""
+            };
             format!(
                 "status {}, a body of {} octets: {}{cut}",
                 response.status,
@@ -181,10 +243,16 @@ pub fn describe(outcome: &Outcome) -> String {
         }
         Outcome::Closed => "the connection was closed without a response".to_owned(),
         Outcome::Incomplete { why, received, .. } => {
-            format!("a response that breaks off: {why}; received: {}", visible(received))
+            format!(
+                "a response that breaks off: {why}; received: {}",
+                visible(received)
+            )
         }
         Outcome::NotHttp { why, received } => {
-            format!("no valid HTTP response: {why}; received: {}", visible(received))
+            format!(
+                "no valid HTTP response: {why}; received: {}",
+                visible(received)
+            )
         }
         Outcome::TooLarge { what, limit } => {
             format!("a response whose {what} is longer than {limit} octets")
@@ -193,7 +261,10 @@ pub fn describe(outcome: &Outcome) -> String {
             "no answer within the time limit".to_owned()
         }
         Outcome::TimedOut { received } => {
-            format!("no complete answer within the time limit; received: {}", visible(received))
+            format!(
+                "no complete answer within the time limit; received: {}",
+                visible(received)
+            )
         }
         Outcome::Unreachable(why) => format!("no connection: {why}"),
         Outcome::NotSent(why) => format!("the request was not sent: {why}"),
@@ -265,7 +336,9 @@ mod tests {
         assert_eq!(judge(&demand, ok("<nonce><nonce>")).0, Judgement::Passed);
         assert_eq!(judge(&demand, Outcome::Closed).0, Judgement::Passed);
         assert_eq!(judge(&demand, ok("")).0, Judgement::Failed);
-        let silent = Outcome::TimedOut { received: Vec::new() };
+        let silent = Outcome::TimedOut {
+            received: Vec::new(),
+        };
         assert_eq!(judge(&demand, silent).0, Judgement::Failed);
     }
 
@@ -278,9 +351,84 @@ mod tests {
         } });
         let observed = |outcome| judge(&demand, outcome).0;
         assert_eq!(observed(ok("a")), Judgement::Observed(vec!["a".to_owned()]));
-        assert_eq!(observed(ok("b")), Judgement::Observed(vec!["any".to_owned()]));
-        let other = Outcome::NotHttp { why: "x".to_owned(), received: Vec::new() };
+        assert_eq!(
+            observed(ok("b")),
+            Judgement::Observed(vec!["any".to_owned()])
+        );
+        let other = Outcome::NotHttp {
+            why: "x".to_owned(),
+            received: Vec::new(),
+        };
         assert_eq!(observed(other), Judgement::Observed(vec![OTHER.to_owned()]));
+    }
+
+    #[test]
+    fn answers_that_must_be_distinct_are_compared_with_each_other() {
+        let a_case: Case = serde_json::from_value(json!({
+            "id": "routing/a", "description": "A case.", "rules": ["routing.a"], "requests": [
+                { "target": "/", "expect": { "status": 200, "body": { "any": true } } },
+                {
+                    "target": "/", "copies": 4, "distinct": "/a",
+                    "expect": [{ "status": 200, "body": { "not": "refused" } }, "closed"],
+                },
+            ],
+        }))
+        .expect("a case");
+        let judge = |bodies: [Option<&str>; 4]| {
+            let exchange = |request, copy, outcome| Exchange {
+                request,
+                copy,
+                sent: Vec::new(),
+                sent_length: 0,
+                command: String::new(),
+                outcome,
+                duration: Duration::ZERO,
+            };
+            let mut exchanges = vec![exchange(0, 0, ok(r#"{"a":1}"#))];
+            for (copy, body) in bodies.into_iter().enumerate() {
+                exchanges.push(exchange(1, copy, body.map_or(Outcome::Closed, ok)));
+            }
+            case(&a_case, &exchanges, &values())
+        };
+        let all = [
+            Some(r#"{"a":1}"#),
+            Some(r#"{"a":2}"#),
+            Some(r#"{"a":"1"}"#),
+            Some(r#"{"a":[1]}"#),
+        ];
+        assert_eq!(judge(all).0, Judgement::Passed);
+        // Answers without the value have nothing in common.
+        assert_eq!(
+            judge([None, None, Some("{}"), Some("no JSON")]).0,
+            Judgement::Passed
+        );
+
+        let two = [
+            Some(r#"{"a":1}"#),
+            None,
+            Some(r#"{"a":2,"b":1}"#),
+            Some(r#"{"b":2, "a":2}"#),
+        ];
+        let (judgement, findings) = judge(two);
+        assert_eq!(judgement, Judgement::Failed);
+        assert!(
+            findings[..4]
+                .iter()
+                .all(|finding| *finding == Finding::Allowed)
+        );
+        let Finding::NotAllowed { mismatches, .. } = &findings[4] else {
+            panic!("{:?}", findings[4]);
+        };
+        assert_eq!(mismatches[0].place, "body, value at `/a`");
+        assert_eq!(
+            mismatches[0].got,
+            Side::Words("2, as in the answer to copy 3".to_owned())
+        );
+        // What is not allowed anyhow says why itself.
+        let Finding::NotAllowed { mismatches, .. } = &judge([Some("refused"); 4]).1[4] else {
+            panic!("allowed");
+        };
+        assert_eq!(mismatches[0].place, "body");
     }
 
     #[test]

@@ -42,8 +42,8 @@ impl Observed {
     /// # Errors
     /// Why `body` is none.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
-        let json: ReportJson =
-            serde_json::from_slice(body).map_err(|error| format!("the body is not one: {error}"))?;
+        let json: ReportJson = serde_json::from_slice(body)
+            .map_err(|error| format!("the body is not one: {error}"))?;
         let entry = |entry: &Vec<String>| match entry.as_slice() {
             [name] => Ok((octets(name)?, None)),
             [name, value] => Ok((octets(name)?, Some(octets(value)?))),
@@ -54,7 +54,11 @@ impl Observed {
         let stdin = octets(&json.stdin.text)?;
         let is_whole = u64::try_from(stdin.len()) == Ok(json.stdin.length);
         Ok(Self {
-            args: json.args.iter().map(|text| octets(text)).collect::<Result<_, _>>()?,
+            args: json
+                .args
+                .iter()
+                .map(|text| octets(text))
+                .collect::<Result<_, _>>()?,
             env: json.env.iter().map(entry).collect::<Result<_, String>>()?,
             stdin,
             whole: (!is_whole).then_some((json.stdin.length, hash)),
@@ -83,10 +87,20 @@ pub fn mismatches(report: &Report, observed: &Observed, values: &Placeholders) -
             .collect();
         let place = format!("variable {name}");
         if occurrences.is_empty() {
-            found.extend(value::mismatches(matcher, Subject::optional(None), &place, values));
+            found.extend(value::mismatches(
+                matcher,
+                Subject::optional(None),
+                &place,
+                values,
+            ));
         }
         for octets in occurrences {
-            found.extend(value::mismatches(matcher, Subject::present(octets), &place, values));
+            found.extend(value::mismatches(
+                matcher,
+                Subject::present(octets),
+                &place,
+                values,
+            ));
         }
     }
     if let Some(matcher) = &report.env_none {
@@ -119,13 +133,27 @@ pub fn mismatches(report: &Report, observed: &Observed, values: &Placeholders) -
         found.extend(arguments(expected, &observed.args, values));
     }
     if let Some(matcher) = &report.stdin {
-        let subject = Subject { octets: Some(&observed.stdin), whole: observed.whole };
-        found.extend(value::mismatches(matcher, subject, "standard input", values));
+        let subject = Subject {
+            octets: Some(&observed.stdin),
+            whole: observed.whole,
+        };
+        found.extend(value::mismatches(
+            matcher,
+            subject,
+            "standard input",
+            values,
+        ));
     }
     if let Some(ended) = report.stdin_ended
         && ended != observed.ended
     {
-        let words = |ended| if ended { "it ended" } else { "reading it failed" };
+        let words = |ended| {
+            if ended {
+                "it ended"
+            } else {
+                "reading it failed"
+            }
+        };
         found.push(Mismatch {
             place: "end of standard input".to_owned(),
             expected: Side::Words(words(ended).to_owned()),
@@ -141,8 +169,14 @@ fn arguments(
     values: &Placeholders,
 ) -> Vec<Mismatch> {
     if expected.len() != got.len() {
-        let expected: Vec<String> = expected.iter().map(|one| value::words(one, values)).collect();
-        let list: Vec<String> = got.iter().map(|one| format!("\"{}\"", super::visible(one))).collect();
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|one| value::words(one, values))
+            .collect();
+        let list: Vec<String> = got
+            .iter()
+            .map(|one| format!("\"{}\"", super::visible(one)))
+            .collect();
         return vec![Mismatch {
             place: "arguments".to_owned(),
             expected: Side::Words(format!("{}: {}", expected.len(), expected.join(", "))),
@@ -152,7 +186,12 @@ fn arguments(
     let pairs = expected.iter().zip(got).enumerate();
     pairs
         .flat_map(|(index, (matcher, octets))| {
-            value::mismatches(matcher, Subject::present(octets), &format!("argument {index}"), values)
+            value::mismatches(
+                matcher,
+                Subject::present(octets),
+                &format!("argument {index}"),
+                values,
+            )
         })
         .collect()
 }
@@ -184,12 +223,18 @@ mod tests {
     fn each_difference_is_placed() {
         assert_eq!(places(r#"{"env": {"A": "1"}}"#), ["variable A"]);
         assert_eq!(places(r#"{"env": {"D": ""}}"#), ["variable D"]);
-        assert_eq!(places(r#"{"env-none": {"pattern": "A=."}}"#), ["environment", "environment"]);
+        assert_eq!(
+            places(r#"{"env-none": {"pattern": "A=."}}"#),
+            ["environment", "environment"]
+        );
         assert_eq!(places(r#"{"env-unique": true}"#), ["environment"]);
         assert_eq!(places(r#"{"args": ["/x"]}"#), ["arguments"]);
         assert_eq!(places(r#"{"args": ["/x", "b"]}"#), ["argument 1"]);
         assert_eq!(places(r#"{"stdin": "h"}"#), ["standard input"]);
-        assert_eq!(places(r#"{"stdin-ended": false}"#), ["end of standard input"]);
+        assert_eq!(
+            places(r#"{"stdin-ended": false}"#),
+            ["end of standard input"]
+        );
     }
 
     #[test]

@@ -60,7 +60,11 @@ pub fn mismatches(
             got: Side::Words(format!("{} {}", response.status, visible(&response.reason))),
         });
     }
-    for (name, matcher) in expected.fields.iter().filter(|(name, _)| *name != EVERY_OTHER) {
+    for (name, matcher) in expected
+        .fields
+        .iter()
+        .filter(|(name, _)| *name != EVERY_OTHER)
+    {
         found.extend(field(name, matcher, response, values));
     }
     found.extend(unnamed_fields(expected, response, values));
@@ -102,12 +106,24 @@ fn occurrences<'a>(name: &str, response: &'a Response) -> Vec<&'a [u8]> {
         .collect()
 }
 
-fn field(name: &str, matcher: &FieldMatcher, response: &Response, values: &Placeholders) -> Vec<Mismatch> {
+fn field(
+    name: &str,
+    matcher: &FieldMatcher,
+    response: &Response,
+    values: &Placeholders,
+) -> Vec<Mismatch> {
     let found = occurrences(name, response);
     let place = format!("field {name}");
     let list = |items: &[&[u8]]| -> String {
-        let texts: Vec<String> = items.iter().map(|item| format!("\"{}\"", visible(item))).collect();
-        if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+        let texts: Vec<String> = items
+            .iter()
+            .map(|item| format!("\"{}\"", visible(item)))
+            .collect();
+        if texts.is_empty() {
+            "none".to_owned()
+        } else {
+            texts.join(", ")
+        }
     };
     let differs = |expected: String| {
         vec![Mismatch {
@@ -121,19 +137,26 @@ fn field(name: &str, matcher: &FieldMatcher, response: &Response, values: &Place
         FieldMatcher::Count(count) => differs(format!("{count} times")),
         FieldMatcher::Values(expected) => {
             let all = expected.len() == found.len()
-                && expected
-                    .iter()
-                    .zip(&found)
-                    .all(|(matcher, octets)| value::matches(matcher, Subject::present(octets), values));
+                && expected.iter().zip(&found).all(|(matcher, octets)| {
+                    value::matches(matcher, Subject::present(octets), values)
+                });
             if all {
                 return Vec::new();
             }
-            let texts: Vec<String> = expected.iter().map(|one| value::words(one, values)).collect();
+            let texts: Vec<String> = expected
+                .iter()
+                .map(|one| value::words(one, values))
+                .collect();
             differs(format!("{} times: {}", texts.len(), texts.join(", ")))
         }
         FieldMatcher::Joined(matcher) => {
             let joined = (!found.is_empty()).then(|| found.join(b", ".as_slice()));
-            value::mismatches(matcher, Subject::optional(joined.as_deref()), &place, values)
+            value::mismatches(
+                matcher,
+                Subject::optional(joined.as_deref()),
+                &place,
+                values,
+            )
         }
         FieldMatcher::One(matcher) => match found.as_slice() {
             [] => value::mismatches(matcher, Subject::optional(None), &place, values),
@@ -151,9 +174,16 @@ fn field(name: &str, matcher: &FieldMatcher, response: &Response, values: &Place
 }
 
 /// The fields that the expectation does not name.
-fn unnamed_fields(expected: &ExpectedResponse, response: &Response, values: &Placeholders) -> Vec<Mismatch> {
+fn unnamed_fields(
+    expected: &ExpectedResponse,
+    response: &Response,
+    values: &Placeholders,
+) -> Vec<Mismatch> {
     let is_named = |name: &[u8]| {
-        expected.fields.keys().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
+        expected
+            .fields
+            .keys()
+            .any(|known| known.as_bytes().eq_ignore_ascii_case(name))
     };
     let unnamed = response.fields.iter().filter(|(name, _)| !is_named(name));
     match expected.fields.get(EVERY_OTHER) {
@@ -207,27 +237,45 @@ mod tests {
     fn an_expectation_is_total() {
         let plain = json!({ "status": 200, "body": "b" });
         let none: [&str; 0] = [];
-        assert_eq!(places(plain.clone(), &response(&[("Date", "x"), ("SERVER", "y")])), none);
-        assert_eq!(places(plain.clone(), &response(&[("Set-Cookie", "x")])), ["field Set-Cookie"]);
+        assert_eq!(
+            places(plain.clone(), &response(&[("Date", "x"), ("SERVER", "y")])),
+            none
+        );
+        assert_eq!(
+            places(plain.clone(), &response(&[("Set-Cookie", "x")])),
+            ["field Set-Cookie"]
+        );
         let mut odd = response(&[]);
         odd.interim = vec![103];
         odd.excess = b"x".to_vec();
         odd.status = 201;
         odd.body = b"bb".to_vec();
-        assert_eq!(places(plain, &odd), ["status", "body", "interim responses", "after the response"]);
+        assert_eq!(
+            places(plain, &odd),
+            ["status", "body", "interim responses", "after the response"]
+        );
     }
 
     #[test]
     fn occurrences_are_counted() {
         let two = response(&[("Set-Cookie", "a"), ("set-cookie", "b")]);
         let none: [&str; 0] = [];
-        let with = |field: serde_json::Value| {
-            json!({ "status": 200, "fields": { "set-cookie": field }, "body": "b" })
-        };
-        for good in [json!(["a", "b"]), json!({"count": 2}), json!({"joined": "a, b"}), json!({"any": true})] {
+        let with = |field: serde_json::Value| json!({ "status": 200, "fields": { "set-cookie": field }, "body": "b" });
+        for good in [
+            json!(["a", "b"]),
+            json!({"count": 2}),
+            json!({"joined": "a, b"}),
+            json!({"any": true}),
+        ] {
             assert_eq!(places(with(good), &two), none);
         }
-        for bad in [json!("a"), json!(["a"]), json!(["b", "a"]), json!({"count": 1}), json!({"absent": true})] {
+        for bad in [
+            json!("a"),
+            json!(["a"]),
+            json!(["b", "a"]),
+            json!({"count": 1}),
+            json!({"absent": true}),
+        ] {
             assert_eq!(places(with(bad), &two), ["field set-cookie"]);
         }
     }
@@ -242,7 +290,9 @@ mod tests {
     #[test]
     fn the_document_lists_the_same_fields() {
         let document = include_str!("../../../spec/cases.md");
-        let (_, list) = document.split_once("<!-- fields any server may add -->").expect("the list");
+        let (_, list) = document
+            .split_once("<!-- fields any server may add -->")
+            .expect("the list");
         let (list, _) = list.split_once("<!-- end -->").expect("its end");
         let names: Vec<String> = list
             .split('`')

@@ -21,12 +21,18 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// A value that is there.
     pub fn present(octets: &'a [u8]) -> Self {
-        Self { octets: Some(octets), whole: None }
+        Self {
+            octets: Some(octets),
+            whole: None,
+        }
     }
 
     /// A value that is there or not.
     pub fn optional(octets: Option<&'a [u8]>) -> Self {
-        Self { octets, whole: None }
+        Self {
+            octets,
+            whole: None,
+        }
     }
 
     fn text(&self) -> String {
@@ -35,7 +41,10 @@ impl<'a> Subject<'a> {
             (Some(octets), None) => visible(octets),
             (Some(octets), Some((length, hash))) => {
                 let start = octets.get(..64).unwrap_or(octets);
-                format!("{length} octets with the hash {hash:016x}, beginning {}", visible(start))
+                format!(
+                    "{length} octets with the hash {hash:016x}, beginning {}",
+                    visible(start)
+                )
             }
         }
     }
@@ -75,7 +84,11 @@ pub fn mismatches(
                 Some(octets) => Side::Octets(octets),
                 None => Side::Words(words(matcher, values)),
             };
-            vec![Mismatch { place: place.to_owned(), expected, got: subject.side() }]
+            vec![Mismatch {
+                place: place.to_owned(),
+                expected,
+                got: subject.side(),
+            }]
         }
     }
 }
@@ -101,7 +114,9 @@ pub fn matches(matcher: &Matcher, subject: Subject, values: &Placeholders) -> bo
     let octets = subject.octets;
     match form {
         MatcherForm::Base64(_) | MatcherForm::Repeat(_) | MatcherForm::Concat(_) => false,
-        MatcherForm::OneOf(choices) => choices.iter().any(|choice| matches(choice, subject, values)),
+        MatcherForm::OneOf(choices) => choices
+            .iter()
+            .any(|choice| matches(choice, subject, values)),
         MatcherForm::AllOf(all) => all.iter().all(|matcher| matches(matcher, subject, values)),
         MatcherForm::Not(matcher) => octets.is_some() && !matches(matcher, subject, values),
         MatcherForm::Contains(part) => match (octets, part.resolve(values)) {
@@ -166,22 +181,28 @@ fn contains(octets: &[u8], part: &[u8]) -> bool {
 }
 
 fn same_url(octets: &[u8], expected: &str) -> bool {
-    let got = std::str::from_utf8(octets).ok().and_then(|text| Url::parse(text).ok());
+    let got = std::str::from_utf8(octets)
+        .ok()
+        .and_then(|text| Url::parse(text).ok());
     got.is_some_and(|got| Url::parse(expected).is_ok_and(|expected| got == expected))
 }
 
 fn json_subset(expected: &Value, got: &Value, values: &Placeholders) -> bool {
     match (expected, got) {
         (Value::Object(expected), Value::Object(got)) => expected.iter().all(|(name, expected)| {
-            got.get(name).is_some_and(|got| json_subset(expected, got, values))
+            got.get(name)
+                .is_some_and(|got| json_subset(expected, got, values))
         }),
         (Value::Array(expected), Value::Array(got)) => {
             expected.len() == got.len()
-                && expected.iter().zip(got).all(|(expected, got)| json_subset(expected, got, values))
+                && expected
+                    .iter()
+                    .zip(got)
+                    .all(|(expected, got)| json_subset(expected, got, values))
         }
-        (Value::String(expected), Value::String(got)) => {
-            values.expand(expected).is_ok_and(|expected| expected == *got)
-        }
+        (Value::String(expected), Value::String(got)) => values
+            .expand(expected)
+            .is_ok_and(|expected| expected == *got),
         (expected, got) => expected == got,
     }
 }
@@ -197,7 +218,10 @@ pub fn words(matcher: &Matcher, values: &Placeholders) -> String {
         };
     }
     let list = |matchers: &[Matcher], word: &str| -> String {
-        let texts: Vec<String> = matchers.iter().map(|matcher| words(matcher, values)).collect();
+        let texts: Vec<String> = matchers
+            .iter()
+            .map(|matcher| words(matcher, values))
+            .collect();
         texts.join(word)
     };
     let expanded = |text: &str| values.expand(text).unwrap_or_else(|_| text.to_owned());
@@ -246,10 +270,22 @@ mod tests {
             (r#"{"one-of": ["a", "b"]}"#, &[b"a", b"b"], &[b"c"]),
             (r#"{"not": "a"}"#, &[b"", b"b"], &[b"a"]),
             (r#"{"contains": "b"}"#, &[b"abc"], &[b"", b"ac"]),
-            (r#"{"pattern": "a|b."}"#, &[b"a", b"b\xFF"], &[b"aa", b"ba\n", b"xa"]),
-            (r#"{"pattern": "{{nonce}}"}"#, &[b"<nonce.>"], &[b"<nonceX>"]),
+            (
+                r#"{"pattern": "a|b."}"#,
+                &[b"a", b"b\xFF"],
+                &[b"aa", b"ba\n", b"xa"],
+            ),
+            (
+                r#"{"pattern": "{{nonce}}"}"#,
+                &[b"<nonce.>"],
+                &[b"<nonceX>"],
+            ),
             (r#"{"length": 2}"#, &[b"ab"], &[b"a"]),
-            (r#"{"url": "http://H:80/a?b"}"#, &[b"http://h/a?b"], &[b"https://h/a?b", b"/a?b"]),
+            (
+                r#"{"url": "http://H:80/a?b"}"#,
+                &[b"http://h/a?b"],
+                &[b"https://h/a?b", b"/a?b"],
+            ),
             (
                 r#"{"json": {"a": [1, "{{nonce}}"]}}"#,
                 &[br#"{"b": 2, "a": [1, "<nonce.>"]}"#],
@@ -258,10 +294,18 @@ mod tests {
         ];
         for (matcher, accepted, refused) in table {
             for octets in accepted {
-                assert!(is(matcher, Some(octets)), "{matcher} takes {}", visible(octets));
+                assert!(
+                    is(matcher, Some(octets)),
+                    "{matcher} takes {}",
+                    visible(octets)
+                );
             }
             for octets in refused {
-                assert!(!is(matcher, Some(octets)), "{matcher} refuses {}", visible(octets));
+                assert!(
+                    !is(matcher, Some(octets)),
+                    "{matcher} refuses {}",
+                    visible(octets)
+                );
             }
             assert!(!is(matcher, None), "{matcher} refuses what is not there");
         }
@@ -283,10 +327,14 @@ mod tests {
     #[test]
     fn a_long_value_is_compared_by_length_and_hash() {
         let matcher: Matcher =
-            serde_json::from_str(r#"{"repeat": {"pattern": "ab", "length": 100}}"#).expect("a matcher");
+            serde_json::from_str(r#"{"repeat": {"pattern": "ab", "length": 100}}"#)
+                .expect("a matcher");
         let whole: Vec<u8> = b"ab".repeat(50);
         let values = Placeholders::default();
-        let subject = |length, hash| Subject { octets: whole.get(..10), whole: Some((length, hash)) };
+        let subject = |length, hash| Subject {
+            octets: whole.get(..10),
+            whole: Some((length, hash)),
+        };
         assert!(matches(&matcher, subject(100, fnv1a(&whole)), &values));
         assert!(!matches(&matcher, subject(101, fnv1a(&whole)), &values));
         assert!(!matches(&matcher, subject(100, 0), &values));

@@ -15,13 +15,18 @@ pub fn visible(octets: &[u8]) -> String {
                 '\\' => text.push_str("\\\\"),
                 c if c.is_ascii_control() => escape(&mut text, c as u8),
                 // What has no shape of its own (marks, joiners, byte order marks) would mislead.
-                c if c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{FEFF}') => {
+                c if c.is_control()
+                    || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{FEFF}') =>
+                {
                     let _ = write!(text, "\\u{{{:x}}}", c as u32);
                 }
                 c => text.push(c),
             }
         }
-        chunk.invalid().iter().for_each(|octet| escape(&mut text, *octet));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|octet| escape(&mut text, *octet));
     }
     text
 }

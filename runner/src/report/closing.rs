@@ -2,65 +2,79 @@
 
 use super::style::Ink;
 use super::text::count;
-use crate::run::event::{CaseRecord, Summary, Verdict};
+use crate::run::event::{CaseRecord, Conclusion, Summary, Verdict};
 use crate::spec::Level;
 
-/// The verdict over the target, and how it stands out.
-///
-/// Only must cases decide; how many should cases failed is said behind it.
+/// The verdict over the target, and how it stands out. It agrees with [`Summary::conclusion`].
 pub(super) fn closing(summary: &Summary) -> (Ink, String) {
-    let number = |level: Option<Level>, verdict: Verdict| {
-        let counts = |case: &&CaseRecord| {
-            level.is_none_or(|level| case.level == level) && case.verdict == verdict
-        };
+    let (binding, name) = if summary.strict {
+        ("must or should case", "must and should case")
+    } else {
+        ("must case", "must case")
+    };
+    let number = |verdicts: &[Verdict]| {
+        let counts =
+            |case: &&CaseRecord| summary.binds(case.level) && verdicts.contains(&case.verdict);
         summary.records.iter().filter(counts).count()
     };
-    let must = |verdict| number(Some(Level::Must), verdict);
-    let skipped = number(None, Verdict::Skipped);
-    if skipped == summary.records.len() {
-        return (
-            Ink::Doubtful,
-            "nothing was run: no case is selected".to_owned(),
-        );
-    }
-    let passed = must(Verdict::Passed);
-    let failed = must(Verdict::Failed);
-    let undone = must(Verdict::Error) + must(Verdict::Blocked);
-    let (ink, verdict) = if failed > 0 {
-        let rest = match undone {
-            0 => String::new(),
-            _ => format!(", and {undone} could not be judged"),
-        };
-        (
-            Ink::Bad,
-            format!(
-                "does not conform: {} failed{rest}",
-                count(failed, "must case")
-            ),
-        )
-    } else if undone > 0 {
-        (
-            Ink::Bad,
-            format!(
-                "no verdict: {} could not be judged",
-                count(undone, "must case")
-            ),
-        )
-    } else if passed == 0 {
-        (Ink::Doubtful, "no verdict: no must case was run".to_owned())
-    } else if skipped > 0 {
-        let verdict = format!(
-            "conforms as far as it was tested: {} passed",
-            count(passed, "must case")
-        );
-        (Ink::Good, verdict)
-    } else {
-        (
-            Ink::Good,
-            format!("conforms: every must case passed ({passed})"),
-        )
+    let all = |verdict: Verdict| {
+        let with = summary
+            .records
+            .iter()
+            .filter(|case| case.verdict == verdict);
+        with.count()
     };
-    let remark = match number(Some(Level::Should), Verdict::Failed) {
+    let (passed, failed) = (number(&[Verdict::Passed]), number(&[Verdict::Failed]));
+    let undone = number(&[Verdict::Error, Verdict::Blocked]);
+    let (ink, verdict) = match summary.conclusion() {
+        Conclusion::NothingRun => {
+            let why = match all(Verdict::Unsupported) {
+                0 => "no case is selected",
+                _ => "the target supports none of the selected cases",
+            };
+            (Ink::Doubtful, format!("nothing was run: {why}"))
+        }
+        Conclusion::DoesNotConform | Conclusion::TargetGone if failed > 0 => {
+            let rest = match undone {
+                0 => String::new(),
+                _ => format!(", and {undone} could not be judged"),
+            };
+            let verdict = format!("does not conform: {} failed{rest}", count(failed, binding));
+            (Ink::Bad, verdict)
+        }
+        Conclusion::DoesNotConform | Conclusion::TargetGone => {
+            let undone = undone.max(all(Verdict::Error));
+            let verdict = format!("no verdict: {} could not be judged", count(undone, "case"));
+            (Ink::Bad, verdict)
+        }
+        Conclusion::Conforms if passed == 0 => {
+            (Ink::Doubtful, format!("no verdict: no {binding} was run"))
+        }
+        Conclusion::Conforms if all(Verdict::Skipped) > 0 => {
+            let verdict = format!(
+                "conforms as far as it was tested: {} passed",
+                count(passed, binding)
+            );
+            (Ink::Good, verdict)
+        }
+        Conclusion::Conforms => match number(&[Verdict::Unsupported]) {
+            0 => (
+                Ink::Good,
+                format!("conforms: every {name} passed ({passed})"),
+            ),
+            unsupported => {
+                let verdict = format!(
+                    "conforms in what it supports: {} passed, {unsupported} are unsupported",
+                    count(passed, binding)
+                );
+                (Ink::Good, verdict)
+            }
+        },
+    };
+    let failed_should = |case: &&CaseRecord| {
+        case.level == Level::Should && case.verdict == Verdict::Failed && !summary.strict
+    };
+    let remark = match summary.records.iter().filter(failed_should).count() {
         0 => String::new(),
         failed => format!("; {} failed", count(failed, "should case")),
     };
@@ -103,7 +117,8 @@ mod tests {
         );
         assert_eq!(
             text(&[(Must, Passed), (Should, Failed), (Must, Unsupported)]),
-            "conforms: every must case passed (1); 1 should case failed"
+            "conforms in what it supports: 1 must case passed, 1 are unsupported; 1 should case \
+             failed"
         );
         assert_eq!(
             text(&[(Must, Passed), (Must, Skipped)]),
@@ -115,7 +130,7 @@ mod tests {
         );
         assert_eq!(
             text(&[(Must, Blocked), (Must, Error), (Must, Passed)]),
-            "no verdict: 2 must cases could not be judged"
+            "no verdict: 2 cases could not be judged"
         );
         assert_eq!(
             text(&[(Must, Failed), (Must, Error)]),

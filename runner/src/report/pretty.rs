@@ -13,10 +13,13 @@ use super::{Report, difference, table};
 use crate::case::Case;
 use crate::judge::Finding;
 use crate::run::event::{CaseRecord, Event, ExchangeRecord, Summary, Verdict};
+use crate::spec::Level;
 use crate::suite::Suite;
 
 /// Of the requests of one case whose answers are not allowed, so many are shown.
 const MOST_REQUESTS: usize = 3;
+/// Of the rows of one table that fail, so many are shown in full.
+const MOST_ROWS: usize = 2;
 /// An answer is described in at most so many characters.
 const LONGEST_ANSWER: usize = 400;
 
@@ -54,8 +57,19 @@ impl<'a, W: Write> Pretty<'a, W> {
             suite: self.suite,
             style,
         };
-        for failure in failures(self.suite, summary) {
-            writeln!(self.out, "\n{}", failed.text(failure))?;
+        for (shown, alike) in failures(self.suite, summary) {
+            for failure in shown {
+                writeln!(self.out, "\n{}", failed.text(failure))?;
+            }
+            if !alike.is_empty() {
+                let rows: Vec<&str> = alike.iter().map(|record| record.id.row()).collect();
+                let text = format!(
+                    "  … and {} of this table: {}",
+                    count(rows.len(), "more row"),
+                    rows.join(", ")
+                );
+                writeln!(self.out, "\n{}", wrap(&text, "  "))?;
+            }
         }
         let groups = [
             (Verdict::Error, "error: they could not be carried out"),
@@ -138,7 +152,9 @@ impl<W: Write> Report for Pretty<'_, W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.summary.add(event);
         match event {
-            Event::RunStarted { target, selected } => {
+            Event::RunStarted {
+                target, selected, ..
+            } => {
                 let cases = count(*selected, "case");
                 writeln!(self.out, "testing {target}: {cases}")?;
                 self.out.flush()?;
@@ -282,15 +298,30 @@ impl Failure<'_> {
     }
 }
 
-/// The cases to be shown in full, the most binding first, else in the order of the suite.
-fn failures<'a>(suite: &Suite, summary: &'a Summary) -> Vec<&'a CaseRecord> {
+/// The cases that failed, by file, the most binding first, else in the order of the suite: those
+/// to be shown in full, and the further rows of the same table, which mostly fail alike.
+fn failures<'a>(
+    suite: &Suite,
+    summary: &'a Summary,
+) -> Vec<(Vec<&'a CaseRecord>, Vec<&'a CaseRecord>)> {
     let place = |record: &CaseRecord| suite.cases.iter().position(|case| case.id == record.id);
     let records = summary.records.iter();
     let mut failures: Vec<_> = records
         .filter(|case| case.verdict == Verdict::Failed)
         .collect();
     failures.sort_by_cached_key(|case| (case.level, place(case)));
-    failures
+    let mut files: IndexMap<(Level, &str), Vec<&CaseRecord>> = IndexMap::new();
+    for failure in failures {
+        let file = files.entry((failure.level, failure.id.file())).or_default();
+        file.push(failure);
+    }
+    files
+        .into_values()
+        .map(|mut shown| {
+            let alike = shown.split_off(shown.len().min(MOST_ROWS));
+            (shown, alike)
+        })
+        .collect()
 }
 
 fn is_refused(exchange: &ExchangeRecord) -> bool {
@@ -381,6 +412,7 @@ mod tests {
         let started = Event::RunStarted {
             target,
             selected: 0,
+            strict: false,
         };
         let finished = Event::RunFinished {
             duration: std::time::Duration::ZERO,

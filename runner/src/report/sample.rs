@@ -268,6 +268,7 @@ pub(crate) fn events() -> Vec<Event> {
     let mut events = vec![Event::RunStarted {
         target,
         selected: 9,
+        strict: false,
     }];
     for record in records {
         if record.verdict != Verdict::Skipped {

@@ -47,7 +47,9 @@ pub struct BundledTarget {
 
 impl std::fmt::Debug for Bundled {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.debug_struct("Bundled").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Bundled")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +72,12 @@ impl Bundled {
             .prefix("wagi-conformance-")
             .tempdir()
             .map_err(|error| format!("failed to make a temporary folder: {error}"))?;
-        Ok(Self { engine, steps, folder, log })
+        Ok(Self {
+            engine,
+            steps,
+            folder,
+            log,
+        })
     }
 
     /// Starts a server for each of the deployments `wanted`, and makes them the target.
@@ -89,9 +96,15 @@ impl Bundled {
         });
         for deployment in deployments {
             let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let server = self.serve(suite, deployment, free_port).await.map_err(|error| {
-                format!("failed to start the reference server for the deployment `{}`: {error}", deployment.name)
-            })?;
+            let server = self
+                .serve(suite, deployment, free_port)
+                .await
+                .map_err(|error| {
+                    format!(
+                        "failed to start the reference server for the deployment `{}`: {error}",
+                        deployment.name
+                    )
+                })?;
             endpoints.insert(deployment.name.clone(), server.endpoint.clone());
             running.push(server);
         }
@@ -124,16 +137,20 @@ impl Bundled {
         let deployment =
             config::Deployment::load(&written.config).map_err(|error| error.to_string())?;
         let from_file = match &written.environment_file {
-            Some(path) => {
-                config::load_environment_file(path).map_err(|error| error.to_string())?
-            }
+            Some(path) => config::load_environment_file(path).map_err(|error| error.to_string())?,
             None => Vec::new(),
         };
         let config = ServerConfig {
             environment: configured_environment::configured(from_file, written.environment.clone()),
             log: self.log.clone(),
-            tls: written.tls.clone().map(|(certificate, key)| TlsFiles { certificate, key }),
-            limits: Limits { guest_time: GUEST_TIME, ..Limits::default() },
+            tls: written
+                .tls
+                .clone()
+                .map(|(certificate, key)| TlsFiles { certificate, key }),
+            limits: Limits {
+                guest_time: GUEST_TIME,
+                ..Limits::default()
+            },
             ..ServerConfig::new(address, deployment)
         };
         let server = Server::bind(&self.engine, config, self.steps.clone())
@@ -149,7 +166,10 @@ impl Bundled {
             // An error means that the sender is gone, which is the signal too.
             let _ = stopped.await;
         }));
-        Ok(Running { endpoint, _stop: stop })
+        Ok(Running {
+            endpoint,
+            _stop: stop,
+        })
     }
 
     /// Starts a server for a case that is about starting.
@@ -159,7 +179,10 @@ impl Bundled {
             Ok(written) => written,
             Err(error) => return Started::Failed(error.to_string()),
         };
-        match self.bind(&written, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await {
+        match self
+            .bind(&written, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            .await
+        {
             Ok(running) => Started::Serving(running.endpoint.clone(), Box::new(running)),
             Err(message) => Started::Refused(message),
         }

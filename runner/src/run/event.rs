@@ -18,6 +18,8 @@ pub enum Event {
         target: String,
         /// How many cases were selected.
         selected: usize,
+        /// Whether should counts as must.
+        strict: bool,
     },
     /// A selected case begins.
     CaseStarted(CaseId),
@@ -123,6 +125,8 @@ impl Verdict {
 pub struct Summary {
     /// What was tested.
     pub target: String,
+    /// Whether should counts as must.
+    pub strict: bool,
     /// The records, in the order in which the cases finished.
     pub records: Vec<CaseRecord>,
     /// The notices.
@@ -135,7 +139,10 @@ impl Summary {
     /// Takes up one event.
     pub fn add(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { target, .. } => self.target.clone_from(target),
+            Event::RunStarted { target, strict, .. } => {
+                self.target.clone_from(target);
+                self.strict = *strict;
+            }
             Event::CaseFinished(record) => self.records.push((**record).clone()),
             Event::Notice(notice) => self.notices.push(notice.clone()),
             Event::RunFinished { duration } => self.duration = *duration,
@@ -143,9 +150,59 @@ impl Summary {
         }
     }
 
+    /// Whether a case of this level must pass for the target to conform.
+    pub fn binds(&self, level: Level) -> bool {
+        level == Level::Must || (self.strict && level == Level::Should)
+    }
+
+    /// What the run amounts to.
+    pub fn conclusion(&self) -> Conclusion {
+        let verdicts = |binding: bool| {
+            let counted = self
+                .records
+                .iter()
+                .filter(move |record| !binding || self.binds(record.level));
+            counted.map(|record| record.verdict)
+        };
+        if verdicts(false).any(|verdict| verdict == Verdict::Error) {
+            Conclusion::TargetGone
+        } else if verdicts(true)
+            .any(|verdict| matches!(verdict, Verdict::Failed | Verdict::Blocked))
+        {
+            Conclusion::DoesNotConform
+        } else if verdicts(false)
+            .all(|verdict| matches!(verdict, Verdict::Skipped | Verdict::Unsupported))
+        {
+            Conclusion::NothingRun
+        } else {
+            Conclusion::Conforms
+        }
+    }
+
     /// How many cases have each verdict.
     pub fn counts(&self) -> IndexMap<Verdict, usize> {
-        let count = |verdict| self.records.iter().filter(|record| record.verdict == verdict).count();
-        Verdict::ALL.into_iter().map(|verdict| (verdict, count(verdict))).collect()
+        let count = |verdict| {
+            self.records
+                .iter()
+                .filter(|record| record.verdict == verdict)
+                .count()
+        };
+        Verdict::ALL
+            .into_iter()
+            .map(|verdict| (verdict, count(verdict)))
+            .collect()
     }
+}
+
+/// What a run amounts to: this decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Every case that binds and ran has passed.
+    Conforms,
+    /// Some case that binds failed or is blocked.
+    DoesNotConform,
+    /// Some case could not be carried out: the target could not be reached, or is gone.
+    TargetGone,
+    /// No case was run.
+    NothingRun,
 }

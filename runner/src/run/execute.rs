@@ -10,13 +10,8 @@ use tokio::task::{self, JoinSet};
 
 use super::event::{CaseRecord, Event, ExchangeRecord, Verdict};
 use super::target::{Started, Target};
-use crate::case::bytes::Bytes;
-use crate::case::expect::{Answer, ExpectedResponse, Expectation, StatusMatcher};
-use crate::case::matcher::{Matcher, MatcherForm, True};
 use crate::case::placeholder::Placeholders;
-use crate::case::request::{
-    AnswerTime, Client, Composed, Connection, Demand, Framing, Message, Request, Version,
-};
+use crate::case::request::Request;
 use crate::case::{Case, Start};
 use crate::id::CaseId;
 use crate::judge::{self, Finding, Judgement};
@@ -35,6 +30,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether the first failed must case ends the run.
     pub fail_fast: bool,
+    /// Whether should counts as must; only told to the reports.
+    pub strict: bool,
     /// The order of cases that do not wait for each other: that of the suite, or shuffled.
     pub shuffle: Option<u64>,
 }
@@ -67,9 +64,12 @@ pub async fn execute(
     run.tell(Event::RunStarted {
         target: target.name.clone(),
         selected: run.selected.len(),
+        strict: run.options.strict,
     });
     run.cases(stop).await;
-    run.tell(Event::RunFinished { duration: start.elapsed() });
+    run.tell(Event::RunFinished {
+        duration: start.elapsed(),
+    });
 }
 
 /// The state of a run: it only grows, but for the cases that run right now.
@@ -110,7 +110,11 @@ impl Run {
         for case in suite.cases.iter().filter(|case| !needed.contains(&case.id)) {
             self.finish(bare_record(&suite, case, Verdict::Skipped, None));
         }
-        let mut waiting: Vec<&Case> = suite.cases.iter().filter(|case| needed.contains(&case.id)).collect();
+        let mut waiting: Vec<&Case> = suite
+            .cases
+            .iter()
+            .filter(|case| needed.contains(&case.id))
+            .collect();
         if let Some(seed) = self.options.shuffle {
             fastrand::Rng::with_seed(seed).shuffle(&mut waiting);
         }
@@ -189,12 +193,15 @@ impl Run {
         for name in names {
             if let Some(endpoint) = self.target.endpoints.get(&name).cloned() {
                 let limits = self.options.limits;
-                tasks.spawn(async move { (name, endpoint.origin(), reach(&endpoint, &limits).await) });
+                tasks.spawn(
+                    async move { (name, endpoint.origin(), reach(&endpoint, &limits).await) },
+                );
             }
         }
         while let Some(Ok((name, origin, reached))) = tasks.join_next().await {
             if let Err(why) = reached {
-                let notice = format!("nothing at {origin} (deployment `{name}`) answers HTTP: {why}");
+                let notice =
+                    format!("nothing at {origin} (deployment `{name}`) answers HTTP: {why}");
                 self.tell(Event::Notice(notice.clone()));
                 self.gone.insert(name, notice);
             }
@@ -204,7 +211,10 @@ impl Run {
     fn readiness(&self, case: &Case) -> Readiness {
         let unsupported = |reason: String| Readiness::Settled(Verdict::Unsupported, reason);
         let profiles = self.suite.profiles(case);
-        if let Some(profile) = profiles.iter().find(|profile| self.target.unclaimed.contains(profile)) {
+        if let Some(profile) = profiles
+            .iter()
+            .find(|profile| self.target.unclaimed.contains(profile))
+        {
             return unsupported(format!("the target does not claim the profile `{profile}`"));
         }
         let deployment = name_of(case);
@@ -219,7 +229,8 @@ impl Run {
             },
             Start::Refused | Start::MayRefuse if self.target.launcher.is_none() => {
                 return unsupported(
-                    "it is about starting a server, and this server was started by someone else".to_owned(),
+                    "it is about starting a server, and this server was started by someone else"
+                        .to_owned(),
                 );
             }
             Start::Refused | Start::MayRefuse => None,
@@ -243,11 +254,14 @@ impl Run {
                 Some(verdict @ (Verdict::Failed | Verdict::Blocked | Verdict::Error)) => {
                     return Readiness::Settled(
                         Verdict::Blocked,
-                        format!("its prerequisite `{id}` {}", match verdict {
-                            Verdict::Failed => "failed",
-                            Verdict::Blocked => "is blocked itself",
-                            _ => "could not be carried out",
-                        }),
+                        format!(
+                            "its prerequisite `{id}` {}",
+                            match verdict {
+                                Verdict::Failed => "failed",
+                                Verdict::Blocked => "is blocked itself",
+                                _ => "could not be carried out",
+                            }
+                        ),
                     );
                 }
             }
@@ -264,9 +278,15 @@ impl Run {
 
     /// Takes up the result of a case; returns the cases that still wait.
     async fn take<'a>(&mut self, ran: Ran, waiting: Vec<&'a Case>) -> Vec<&'a Case> {
-        let Ran { mut record, suspicious } = ran;
+        let Ran {
+            mut record,
+            suspicious,
+        } = ran;
         let deployment = self.running.get(&record.id).cloned();
-        let endpoint = deployment.as_ref().and_then(|name| self.target.endpoints.get(name)).cloned();
+        let endpoint = deployment
+            .as_ref()
+            .and_then(|name| self.target.endpoints.get(name))
+            .cloned();
         if suspicious
             && let (Some(deployment), Some(endpoint)) = (deployment, endpoint)
             && !self.gone.contains_key(&deployment)
@@ -305,7 +325,12 @@ impl Run {
     fn skip(&mut self, cases: Vec<&Case>, reason: &str) {
         let suite = self.suite.clone();
         for case in cases {
-            self.finish(bare_record(&suite, case, Verdict::Skipped, Some(reason.to_owned())));
+            self.finish(bare_record(
+                &suite,
+                case,
+                Verdict::Skipped,
+                Some(reason.to_owned()),
+            ));
         }
     }
 
@@ -343,10 +368,17 @@ fn prerequisites(suite: &Suite) -> HashMap<CaseId, Vec<CaseId>> {
         }
     }
     let of = |case: &Case| -> Vec<CaseId> {
-        let ids = case.prerequisites.iter().filter_map(|id| named.get(id.as_str()));
+        let ids = case
+            .prerequisites
+            .iter()
+            .filter_map(|id| named.get(id.as_str()));
         ids.flatten().map(|id| (*id).clone()).collect()
     };
-    suite.cases.iter().map(|case| (case.id.clone(), of(case))).collect()
+    suite
+        .cases
+        .iter()
+        .map(|case| (case.id.clone(), of(case)))
+        .collect()
 }
 
 fn bare_record(suite: &Suite, case: &Case, verdict: Verdict, reason: Option<String>) -> CaseRecord {
@@ -386,7 +418,10 @@ async fn run_start(suite: &Suite, case: &Case, target: &Target, limits: &Limits)
         suspicious: false,
     };
     let name = name_of(case);
-    let deployment = suite.deployments.iter().find(|deployment| deployment.name == name);
+    let deployment = suite
+        .deployments
+        .iter()
+        .find(|deployment| deployment.name == name);
     let (Some(launcher), Some(deployment)) = (&target.launcher, deployment) else {
         return settled(Verdict::Error, "no server can be started for it".to_owned());
     };
@@ -396,7 +431,11 @@ async fn run_start(suite: &Suite, case: &Case, target: &Target, limits: &Limits)
         (Started::Refused(message), Start::Refused | Start::MayRefuse) => {
             let reason = format!("the server refused to start: {message}");
             let observes = suite.level(case) == Level::Observe;
-            let verdict = if observes { Verdict::Observed } else { Verdict::Passed };
+            let verdict = if observes {
+                Verdict::Observed
+            } else {
+                Verdict::Passed
+            };
             let mut ran = settled(verdict, reason);
             if observes {
                 ran.record.behaviours.push(REFUSED.to_owned());
@@ -417,10 +456,12 @@ async fn run_requests(suite: &Suite, case: &Case, endpoint: &Endpoint, limits: &
     let values = placeholders(endpoint);
     let exchanges = converse(&case.requests, endpoint, &values, limits).await;
     let (judgement, findings) = judge::case(case, &exchanges, &values);
-    let unreachable = exchanges.iter().find_map(|exchange| match &exchange.outcome {
-        Outcome::Unreachable(why) => Some(why.clone()),
-        _ => None,
-    });
+    let unreachable = exchanges
+        .iter()
+        .find_map(|exchange| match &exchange.outcome {
+            Outcome::Unreachable(why) => Some(why.clone()),
+            _ => None,
+        });
     let suspicious = exchanges.iter().zip(&findings).any(|(exchange, finding)| {
         !matches!(exchange.outcome, Outcome::Response(_))
             && matches!(finding, Finding::NotAllowed { .. } | Finding::ShowsOther(_))
@@ -469,31 +510,17 @@ fn placeholders(endpoint: &Endpoint) -> Placeholders {
     ])
 }
 
+/// A request that any HTTP server answers somehow.
+const PROBE: &str = r#"{
+    "target": "/",
+    "fields": [["Connection", "close"]],
+    "expect": { "status": "any", "fields": { "*": { "any": true } }, "body": { "any": true } }
+}"#;
+
 /// Whether the server at `endpoint` answers an HTTP request at all, whatever it says.
 async fn reach(endpoint: &Endpoint, limits: &Limits) -> Result<(), String> {
-    let anything = || Matcher::Form(MatcherForm::Any(True::default()));
-    let request = Request {
-        message: Message::Composed(Box::new(Composed {
-            method: "GET".to_owned(),
-            target: Bytes::from("/"),
-            version: Version::Http11,
-            host: true,
-            fields: vec![(Bytes::from("Connection"), Bytes::from("close"))],
-            body: None,
-            framing: Framing::None,
-            client: Client::Exact,
-        })),
-        connection: Connection::New,
-        tls: true,
-        answer: AnswerTime::Now,
-        copies: 1,
-        demand: Demand::Expect(Expectation(vec![Answer::Response(Box::new(ExpectedResponse {
-            status: StatusMatcher::Any,
-            fields: indexmap::IndexMap::new(),
-            body: anything(),
-        }))])),
-    };
-    let exchanges = converse(&[request], endpoint, &placeholders(endpoint), limits).await;
+    let probe: Request = serde_json::from_str(PROBE).map_err(|error| error.to_string())?;
+    let exchanges = converse(&[probe], endpoint, &placeholders(endpoint), limits).await;
     match exchanges.first().map(|exchange| &exchange.outcome) {
         Some(Outcome::Response(_)) => Ok(()),
         Some(outcome) => Err(judge::describe(outcome)),

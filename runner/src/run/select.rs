@@ -47,9 +47,17 @@ impl Selection {
             }
         }
         for rule in &self.rules {
-            if !suite.specification.rules.keys().any(|id| is_within(id, rule)) {
+            if !suite
+                .specification
+                .rules
+                .keys()
+                .any(|id| is_within(id, rule))
+            {
                 let known = suite.specification.rules.keys().map(RuleId::as_str);
-                return Err(format!("there is no rule `{rule}`{}", near_miss(rule, known)));
+                return Err(format!(
+                    "there is no rule `{rule}`{}",
+                    near_miss(rule, known)
+                ));
             }
         }
         let chosen = suite.cases.iter().filter(|case| self.takes(suite, case));
@@ -66,7 +74,9 @@ impl Selection {
             false => id.contains(filter),
         };
         any(&self.filters, &named)
-            && any(&self.rules, &|rule| case.rules.iter().any(|id| is_within(id, rule)))
+            && any(&self.rules, &|rule| {
+                case.rules.iter().any(|id| is_within(id, rule))
+            })
             && any(&self.areas, &|area| case.area() == area)
             && (self.levels.is_empty() || self.levels.contains(&suite.level(case)))
             && !self.skip.iter().any(|filter| id.contains(filter.as_str()))

@@ -47,7 +47,10 @@ pub enum Started {
 
 impl Launcher {
     /// Starts a server for `deployment`.
-    #[cfg_attr(not(feature = "reference-server"), expect(clippy::unused_async, unused_variables))]
+    #[cfg_attr(
+        not(feature = "reference-server"),
+        expect(clippy::unused_async, unused_variables)
+    )]
     pub async fn start(&self, suite: &Suite, deployment: &Deployment) -> Started {
         match self {
             #[cfg(feature = "reference-server")]
@@ -105,13 +108,17 @@ impl Target {
             }
             let endpoint = Endpoint::parse(url)?;
             if endpoints.insert(deployment.clone(), endpoint).is_some() {
-                return Err(format!("two URLs are given for the deployment `{deployment}`"));
+                return Err(format!(
+                    "two URLs are given for the deployment `{deployment}`"
+                ));
             }
         }
         let name = match urls {
             [only] => only.url.clone(),
             several => {
-                let each = several.iter().map(|one| format!("{}={}", one.deployment, one.url));
+                let each = several
+                    .iter()
+                    .map(|one| format!("{}={}", one.deployment, one.url));
                 each.collect::<Vec<_>>().join(" ")
             }
         };

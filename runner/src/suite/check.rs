@@ -7,6 +7,7 @@ use super::guest::Guests;
 use super::{Suite, file_of};
 use crate::case::request::Demand;
 use crate::case::{Case, Start, schema};
+use crate::coverage;
 use crate::id::{CaseId, RuleId};
 use crate::problem::{Problem, near_miss};
 use crate::spec::{AREAS, Level, Specification};
@@ -18,7 +19,10 @@ pub const REFUSED: &str = "refused";
 /// prerequisites in a circle.
 pub fn links(specification: &Specification, cases: &[Case], guests: &Guests) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let ids: BTreeSet<&str> = cases.iter().flat_map(|case| [case.id.as_str(), case.id.file()]).collect();
+    let ids: BTreeSet<&str> = cases
+        .iter()
+        .flat_map(|case| [case.id.as_str(), case.id.file()])
+        .collect();
     for case in cases {
         let mut problem = |message: String| {
             let message = format!("case `{}`: {message}", case.id);
@@ -30,13 +34,19 @@ pub fn links(specification: &Specification, cases: &[Case], guests: &Guests) -> 
         }
         for rule in &case.rules {
             if !specification.rules.contains_key(rule) {
-                let near = near_miss(rule.as_str(), specification.rules.keys().map(RuleId::as_str));
+                let near = near_miss(
+                    rule.as_str(),
+                    specification.rules.keys().map(RuleId::as_str),
+                );
                 problem(format!("there is no rule `{rule}`{near}"));
             }
         }
         for id in &case.prerequisites {
             if !ids.contains(id.as_str()) {
-                problem(format!("there is no case `{id}`{}", near_miss(id.as_str(), ids.iter().copied())));
+                problem(format!(
+                    "there is no case `{id}`{}",
+                    near_miss(id.as_str(), ids.iter().copied())
+                ));
             }
             if case.id.is_or_belongs_to(id) {
                 problem("names itself as a prerequisite".to_owned());
@@ -60,20 +70,32 @@ pub fn links(specification: &Specification, cases: &[Case], guests: &Guests) -> 
 
 fn level_problems(specification: &Specification, case: &Case) -> Vec<String> {
     let mut found = Vec::new();
-    let mut rules = case.rules.iter().filter_map(|id| specification.rules.get(id));
+    let mut rules = case
+        .rules
+        .iter()
+        .filter_map(|id| specification.rules.get(id));
     let Some(first) = rules.next() else {
         return found;
     };
-    let observations = case.requests.iter().filter_map(|request| match &request.demand {
-        Demand::Observe(behaviours) => Some(behaviours),
-        Demand::Expect(_) => None,
-    });
+    let observations = case
+        .requests
+        .iter()
+        .filter_map(|request| match &request.demand {
+            Demand::Observe(behaviours) => Some(behaviours),
+            Demand::Expect(_) => None,
+        });
     let mut observes = false;
     for behaviours in observations {
         observes = true;
-        for behaviour in behaviours.keys().filter(|name| !first.behaviours.contains_key(*name)) {
+        for behaviour in behaviours
+            .keys()
+            .filter(|name| !first.behaviours.contains_key(*name))
+        {
             let near = near_miss(behaviour, first.behaviours.keys().map(String::as_str));
-            found.push(format!("rule `{}` names no behaviour `{behaviour}`{near}", first.id));
+            found.push(format!(
+                "rule `{}` names no behaviour `{behaviour}`{near}",
+                first.id
+            ));
         }
     }
     if observes && case.start == Start::MayRefuse && !first.behaviours.contains_key(REFUSED) {
@@ -95,19 +117,27 @@ fn level_problems(specification: &Specification, case: &Case) -> Vec<String> {
 fn circle(cases: &[Case]) -> Option<Problem> {
     let mut done: BTreeSet<&CaseId> = BTreeSet::new();
     loop {
-        let waiting: Vec<&Case> = cases.iter().filter(|case| !done.contains(&case.id)).collect();
+        let waiting: Vec<&Case> = cases
+            .iter()
+            .filter(|case| !done.contains(&case.id))
+            .collect();
         let ready: Vec<&CaseId> = waiting
             .iter()
             .filter(|case| {
                 !waiting.iter().any(|other| {
-                    case.prerequisites.iter().any(|id| other.id.is_or_belongs_to(id))
+                    case.prerequisites
+                        .iter()
+                        .any(|id| other.id.is_or_belongs_to(id))
                 })
             })
             .map(|case| &case.id)
             .collect();
         if ready.is_empty() {
             return waiting.first().map(|case| {
-                let message = format!("case `{}`: its prerequisites lead back to it or to another circle", case.id);
+                let message = format!(
+                    "case `{}`: its prerequisites lead back to it or to another circle",
+                    case.id
+                );
                 Problem::in_file(&file_of(case), message)
             });
         }
@@ -116,7 +146,7 @@ fn circle(cases: &[Case]) -> Option<Problem> {
 }
 
 /// What the whole suite owes beyond running: every rule has a case or a waiver, every guest is
-/// used, every case names the schema, and the schema in `spec/` is the one the types give.
+/// used, every case names the schema, and the generated pages of `spec/` are not stale.
 pub fn completeness(suite: &Suite) -> Vec<Problem> {
     let mut problems = Vec::new();
     let coverage = coverage(suite);
@@ -131,9 +161,16 @@ pub fn completeness(suite: &Suite) -> Vec<Problem> {
         problems.push(Problem::at_line(&rule.file, rule.line, message));
     }
     for (name, _) in suite.guests.iter() {
-        let used = suite.cases.iter().flat_map(|case| &case.routes).any(|route| route.guest == name);
+        let used = suite
+            .cases
+            .iter()
+            .flat_map(|case| &case.routes)
+            .any(|route| route.guest == name);
         if !used && name != "hello" {
-            problems.push(Problem::in_file(&format!("guest-modules/{name}"), "no case deploys this guest"));
+            problems.push(Problem::in_file(
+                &format!("guest-modules/{name}"),
+                "no case deploys this guest",
+            ));
         }
     }
     for case in &suite.cases {
@@ -143,11 +180,15 @@ pub fn completeness(suite: &Suite) -> Vec<Problem> {
             problems.push(Problem::in_file(&file_of(case), message));
         }
     }
-    if suite.files.get(schema::PATH) != Some(schema::text().as_bytes()) {
-        problems.push(Problem::in_file(
-            schema::PATH,
-            "is not what the types give: write it anew with `wagi-conformance schema`",
-        ));
+    let generated = [
+        (schema::PATH, schema::text(), "schema"),
+        (coverage::PATH, coverage::page(suite), "coverage"),
+    ];
+    for (path, text, command) in generated {
+        if suite.files.get(path) != Some(text.as_bytes()) {
+            let message = format!("is stale: write it anew, `wagi-conformance {command} > {path}`");
+            problems.push(Problem::in_file(path, message));
+        }
     }
     problems.sort();
     problems.dedup();

@@ -107,13 +107,17 @@ fn merge(name: String, cases: &[&Case], problems: &mut Vec<Problem>) -> Deployme
     for case in cases {
         for path in paths(case) {
             let stranger = routes.values().find(|(route, _)| {
-                matches(&route.route, &path) && !case.routes.iter().any(|own| own.route == route.route)
+                matches(&route.route, &path)
+                    && !case.routes.iter().any(|own| own.route == route.route)
             });
             if let Some((route, first)) = stranger {
                 contradiction(
                     case,
                     first,
-                    format!("its path `{path}` is served by the route `{}`, which it does not name but which stands", route.route),
+                    format!(
+                        "its path `{path}` is served by the route `{}`, which it does not name but which stands",
+                        route.route
+                    ),
                 );
             }
         }
@@ -127,10 +131,17 @@ fn merge(name: String, cases: &[&Case], problems: &mut Vec<Problem>) -> Deployme
         environment_file,
         tls: cases.iter().any(|case| case.server.tls),
     };
-    let mut routes: Vec<Route> = routes.into_values().map(|(route, _)| route.clone()).collect();
+    let mut routes: Vec<Route> = routes
+        .into_values()
+        .map(|(route, _)| route.clone())
+        .collect();
     routes.sort_by_key(|route| {
         let wildcard = route.route.ends_with("/...");
-        (wildcard, std::cmp::Reverse(route.route.len()), route.route.clone())
+        (
+            wildcard,
+            std::cmp::Reverse(route.route.len()),
+            route.route.clone(),
+        )
     });
     Deployment {
         name,
@@ -143,10 +154,13 @@ fn merge(name: String, cases: &[&Case], problems: &mut Vec<Problem>) -> Deployme
 /// The paths that the composed requests of `case` ask for, as far as they are text.
 fn paths(case: &Case) -> Vec<String> {
     let values = Placeholders::new(NAMES.map(|_| "x".to_owned()));
-    let targets = case.requests.iter().filter_map(|request| match &request.message {
-        Message::Composed(composed) => composed.target.resolve(&values).ok(),
-        Message::Raw(_) => None,
-    });
+    let targets = case
+        .requests
+        .iter()
+        .filter_map(|request| match &request.message {
+            Message::Composed(composed) => composed.target.resolve(&values).ok(),
+            Message::Raw(_) => None,
+        });
     targets
         .filter_map(|target| String::from_utf8(target).ok())
         .map(|target| target.split('?').next().unwrap_or_default().to_owned())
@@ -202,7 +216,13 @@ mod tests {
         assert_eq!(problems, []);
         let routes: Vec<Vec<&str>> = deployments
             .iter()
-            .map(|deployment| deployment.routes.iter().map(|route| route.route.as_str()).collect())
+            .map(|deployment| {
+                deployment
+                    .routes
+                    .iter()
+                    .map(|route| route.route.as_str())
+                    .collect()
+            })
             .collect();
         assert_eq!(routes, [vec!["/c", "/long/...", "/a/..."], vec!["/..."]]);
     }
@@ -230,6 +250,9 @@ mod tests {
             case("b", "main", "/b", "copy", "/a/b"),
         ];
         let (_, problems) = derive(&cases);
-        assert!(problems.iter().any(|p| p.to_string().contains("`/a/b` is served by the route `/a/...`")));
+        assert!(problems.iter().any(|p| {
+            p.to_string()
+                .contains("`/a/b` is served by the route `/a/...`")
+        }));
     }
 }

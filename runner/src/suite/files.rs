@@ -59,7 +59,10 @@ impl Files {
         extension: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let wanted = move |path: &str| {
-            is_below(path, name) && path.rsplit_once('.').is_some_and(|(_, end)| end == extension)
+            is_below(path, name)
+                && path
+                    .rsplit_once('.')
+                    .is_some_and(|(_, end)| end == extension)
         };
         self.0
             .iter()

@@ -22,7 +22,9 @@ impl Guests {
     pub fn read(files: &Files) -> Self {
         let name = |path: &str| {
             let file = path.strip_prefix("guest-modules/").unwrap_or(path);
-            file.rsplit_once('.').map_or(file, |(name, _)| name).to_owned()
+            file.rsplit_once('.')
+                .map_or(file, |(name, _)| name)
+                .to_owned()
         };
         let text = files
             .below("guest-modules", "wat")
@@ -68,7 +70,9 @@ mod tests {
     fn every_bundled_guest_compiles_and_says_what_it_does() {
         let files = Files::load(&Folders::default()).expect("embedded files");
         for (name, guest) in Guests::read(&files).iter() {
-            guest.compile().unwrap_or_else(|error| panic!("{name}: {error}"));
+            guest
+                .compile()
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             if let Guest::Text(text) = guest {
                 assert!(text.starts_with(b";; "), "{name} begins with a comment");
             }

@@ -46,13 +46,23 @@ impl Suite {
                 Err(found) => problems.extend(found),
             }
         }
-        let chapter = |case: &Case| crate::spec::AREAS.iter().position(|area| *area == case.area());
+        let chapter = |case: &Case| {
+            crate::spec::AREAS
+                .iter()
+                .position(|area| *area == case.area())
+        };
         cases.sort_by_key(|case| (chapter(case), case.id.file().to_owned()));
         problems.extend(check::links(&specification, &cases, &guests));
         let (deployments, contradictions) = deployment::derive(&cases);
         problems.extend(contradictions);
         if problems.is_empty() {
-            Ok(Self { specification, cases, guests, deployments, files })
+            Ok(Self {
+                specification,
+                cases,
+                guests,
+                deployments,
+                files,
+            })
         } else {
             problems.sort();
             problems.dedup();
@@ -62,13 +72,19 @@ impl Suite {
 
     /// The level of a case: that of the first rule it names.
     pub fn level(&self, case: &Case) -> Level {
-        let rule = case.rules.first().and_then(|id| self.specification.rules.get(id));
+        let rule = case
+            .rules
+            .first()
+            .and_then(|id| self.specification.rules.get(id));
         rule.map_or(Level::Must, |rule| rule.level)
     }
 
     /// The optional profiles a case needs: those of its rules, without the core.
     pub fn profiles(&self, case: &Case) -> Vec<Profile> {
-        let rules = case.rules.iter().filter_map(|id| self.specification.rules.get(id));
+        let rules = case
+            .rules
+            .iter()
+            .filter_map(|id| self.specification.rules.get(id));
         let mut profiles: Vec<Profile> = rules.map(|rule| rule.profile).collect();
         profiles.retain(|profile| *profile != Profile::Core);
         profiles.sort();

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::case::request::{Client, Close, Version};
+use crate::case::request::{Await, Client, Close, Version};
 
 use super::encode::{Action, Parts, PartsFraming, Prepared};
 use super::{Endpoint, Scheme};
@@ -29,6 +29,8 @@ const MIN_REPEATED: usize = 1024;
 const MAX_PATTERN: usize = 16;
 /// Requests that follow an answer are sent after so many seconds: long enough for the answer.
 const BETWEEN: &str = "sleep 1";
+/// A request that awaits others goes on after so many seconds: long enough to send them by hand.
+const OTHERS: &str = "sleep 10";
 /// `nc` gives up after so many seconds of silence, more than the longest pause of a case.
 const SILENCE: u32 = 15;
 
@@ -49,6 +51,8 @@ impl Script {
             match action {
                 Action::Send(octets) => self.write(octets, &mut spelled),
                 Action::Pause(pause) => self.steps.push(format!("sleep {}", seconds(*pause))),
+                Action::Await(Await::Others) => self.steps.push(OTHERS.to_owned()),
+                Action::Await(Await::Continue) => self.steps.push(BETWEEN.to_owned()),
                 Action::Close(side) => self.close = Some(*side),
             }
         }
@@ -369,7 +373,7 @@ mod tests {
     fn octets(actions: &[Action]) -> Vec<u8> {
         let octets = |action: &Action| match action {
             Action::Send(octets) => octets.clone(),
-            Action::Pause(_) | Action::Close(_) => Vec::new(),
+            Action::Pause(_) | Action::Await(_) | Action::Close(_) => Vec::new(),
         };
         actions.iter().flat_map(octets).collect()
     }
@@ -419,6 +423,11 @@ mod tests {
                 r#""raw": ["-%\r\n", {"pause-ms": 1500}, "é", {"close": "write"}]"#,
                 "http://[::1]:2",
                 r"{ printf '\055%%\r\n'; sleep 1.5; printf '\303\251'; } | nc -N -w 15 ::1 2",
+            ),
+            (
+                r#""raw": ["x", {"await": "continue"}, "y", {"await": "others"}], "answer": "later""#,
+                "http://127.0.0.1:2",
+                "{ printf 'x'; sleep 1; printf 'y'; sleep 10; } | nc -w 15 127.0.0.1 2",
             ),
             (
                 r#""raw": ["x", {"close": "both"}]"#,

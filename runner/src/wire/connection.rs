@@ -12,10 +12,11 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::case::request::Close;
+use crate::case::request::{Await, Close};
 
 use super::encode::Action;
 use super::response::Reader;
+use super::waits::Waits;
 use super::{Endpoint, Limits, Scheme};
 
 /// A connection, its two directions apart, so that an answer can come while a request is sent.
@@ -77,11 +78,12 @@ impl Connection {
 }
 
 impl Outgoing {
-    /// Does what `actions` say, up to going away: whoever owns the connection then drops it.
+    /// Does what `actions` say, up to going away: whoever owns the connection then drops it. What
+    /// they await comes from `waits`. Says whether all was done, or a final answer ended it.
     ///
     /// # Errors
     /// The server takes no more. An answer may come all the same.
-    pub async fn perform(&mut self, actions: &[Action]) -> io::Result<()> {
+    pub async fn perform(&mut self, actions: &[Action], waits: &Waits<'_>) -> io::Result<bool> {
         for action in actions {
             match action {
                 Action::Send(octets) => {
@@ -89,11 +91,17 @@ impl Outgoing {
                     self.0.flush().await?;
                 }
                 Action::Pause(pause) => sleep(*pause).await,
+                Action::Await(Await::Others) => waits.others().await,
+                Action::Await(Await::Continue) => {
+                    if !waits.may_continue().await {
+                        return Ok(false);
+                    }
+                }
                 Action::Close(Close::Write) => self.close().await?,
-                Action::Close(Close::Both) => return Ok(()),
+                Action::Close(Close::Both) => return Ok(true),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Tells the server that nothing more will be sent.

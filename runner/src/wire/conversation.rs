@@ -9,20 +9,24 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::case::placeholder::{Placeholders, UnknownPlaceholder};
-use crate::case::request::{AnswerTime, Client, Close, Connection as On, Message, Request};
+use crate::case::request::{
+    AnswerTime, Await, Client, Close, Connection as On, Message, Request, Step, StepForm,
+};
 
 use super::command::{Script, command};
 use super::connection::Connection;
 use super::encode::{Action, Prepared, prepare, together};
+use super::waits::{Others, Waits};
 use super::{EXCERPT, Endpoint, Exchange, Limits, Outcome, Scheme, ordinary};
 
 /// An answer may come before its request is sent completely; the server may take so long for the
 /// rest of it.
-const REST: Duration = Duration::from_secs(1);
+const UNSENT: Duration = Duration::from_secs(1);
 /// Octets that no request asked for come at once, or are not waited for.
 const EXCESS: Duration = Duration::from_millis(40);
 /// Longer limits than this are as good as none, and could not be added to a point in time.
@@ -30,22 +34,26 @@ const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Sends the requests of a case in order, each on the connection it asks for, and reads the
 /// answers: one [`Exchange`] per request and copy, in order of request, then copy. Whatever the
-/// server does, each request takes no longer than `limits`, its pauses, and about a second.
+/// server does, each request takes no longer than `limits`, its pauses, and about a second; one
+/// that awaits the others, so long after they have ended.
 pub async fn converse(
     requests: &[Request],
     endpoint: &Endpoint,
     values: &Placeholders,
     limits: &Limits,
 ) -> Vec<Exchange> {
+    let limits = Limits {
+        answer: limits.answer.min(FOR_EVER),
+        connect: limits.connect.min(FOR_EVER),
+        ..*limits
+    };
+    let (running, others) = watch::channel(());
     let context = Arc::new(Context {
         requests: requests.to_vec(),
         endpoint: endpoint.clone(),
         values: values.clone(),
-        limits: Limits {
-            answer: limits.answer.min(FOR_EVER),
-            connect: limits.connect.min(FOR_EVER),
-            ..*limits
-        },
+        limits,
+        others: Others::new(others, Instant::now() + longest(requests, &limits)),
     });
     let mut exchanges = Vec::new();
     let mut later = JoinSet::new();
@@ -59,15 +67,41 @@ pub async fn converse(
         let last = rest.is_empty();
         let mut line = Line::None;
         exchanges.extend(context.run(chain, &mut line, last).await);
-        if !last {
-            let context = context.clone();
-            later.spawn(async move { context.run(rest, &mut line, true).await });
+        if last {
+            continue;
+        }
+        let waiting = waiting(requests, &rest);
+        let running = waiting.is_none().then(|| running.clone());
+        let this = context.clone();
+        later.spawn(async move {
+            let exchanges = this.run(rest, &mut line, true).await;
+            drop(running);
+            exchanges
+        });
+        if let Some(waiting) = waiting {
+            context.others.awaited_by(waiting.copies).await;
         }
     }
+    drop(running);
     while let Some(ended) = later.join_next().await {
         exchanges.extend(ended.unwrap_or_default());
     }
     context.complete(exchanges)
+}
+
+/// The longest time that all the requests can take, one after the other.
+fn longest(requests: &[Request], limits: &Limits) -> Duration {
+    let pause = |step: &Step| match step {
+        Step::Form(StepForm::PauseMs(pause)) => Duration::from_millis(*pause),
+        _ => Duration::ZERO,
+    };
+    let pauses = |request: &Request| match &request.message {
+        Message::Composed(_) => Duration::ZERO,
+        Message::Raw(steps) => steps.iter().map(pause).sum(),
+    };
+    let each =
+        |request: &Request| limits.connect + pauses(request) + limits.answer + UNSENT + 2 * EXCESS;
+    requests.iter().map(each).sum()
 }
 
 /// Requests by their places: the first, and those pipelined behind it.
@@ -96,6 +130,16 @@ fn chains(requests: &[Request]) -> Vec<Vec<Group>> {
 /// Whether no other request can share the request's connection.
 fn is_alone(request: &Request) -> bool {
     request.copies > 1 || is_ordinary(request)
+}
+
+/// The request in `groups` that awaits all others, if there is one.
+fn waiting<'a>(requests: &'a [Request], groups: &[Group]) -> Option<&'a Request> {
+    let mut members = groups.iter().flat_map(|group| group.clone());
+    members.find_map(|place| requests.get(place).filter(|request| awaits_others(request)))
+}
+
+fn awaits_others(request: &Request) -> bool {
+    request.message.awaits(&[Await::Others])
 }
 
 fn is_ordinary(request: &Request) -> bool {
@@ -127,6 +171,7 @@ struct Context {
     endpoint: Endpoint,
     values: Placeholders,
     limits: Limits,
+    others: Others,
 }
 
 impl Context {
@@ -177,6 +222,10 @@ impl Context {
     /// Sends a group and reads its answers.
     async fn group(&self, group: Group, copy: usize, line: &mut Line, last: bool) -> Vec<Exchange> {
         let requests = self.requests.get(group.clone()).unwrap_or_default();
+        let _end = requests
+            .iter()
+            .any(awaits_others)
+            .then(|| self.others.note_end(copy));
         let values = self.values.for_copy(copy);
         let prepared = requests
             .iter()
@@ -194,7 +243,7 @@ impl Context {
         };
         let answers = match requests {
             [only] if is_ordinary(only) => vec![self.ordinary(&prepared, line).await],
-            [first, ..] => self.answers(first, &prepared, line, last).await,
+            [first, ..] => self.answers(first, copy, &prepared, line, last).await,
             [] => Vec::new(),
         };
         let exchange = |((request, prepared), (outcome, duration, command))| {
@@ -240,6 +289,7 @@ impl Context {
     async fn answers(
         &self,
         first: &Request,
+        copy: usize,
         group: &[Prepared],
         line: &mut Line,
         last: bool,
@@ -280,8 +330,12 @@ impl Context {
         };
 
         let actions = together(group.iter().flat_map(|request| request.actions.clone()));
-        let (mut outcomes, unsent) = self.exchange(&mut connection, group, &actions).await;
+        let (mut outcomes, rest) = self.exchange(&mut connection, copy, group, &actions).await;
         drop(actions);
+        let rest = match rest {
+            Rest::Left if !last && connection.incoming.ends(EXCESS).await => Rest::Refused,
+            rest => rest,
+        };
         if last && let Some((Outcome::Response(response), _)) = outcomes.last_mut() {
             // The server learns that nothing more comes; one that waits for more then ends the
             // connection at once. If it is gone already, there is nothing to tell.
@@ -289,7 +343,7 @@ impl Context {
             response.excess = connection.incoming.excess(EXCESS).await;
         }
         let after = match outcomes.last() {
-            Some((outcome, _)) => unusable(outcome, group, unsent),
+            Some((outcome, _)) => unusable(outcome, group, &rest),
             None => None,
         };
         let mut answers = Vec::new();
@@ -310,61 +364,83 @@ impl Context {
         answers
     }
 
-    /// Sends `actions`, and reads an answer for each request of `group` meanwhile. Also gives why
-    /// the actions could not be finished.
+    /// Sends `actions`, and reads an answer for each request of `group` meanwhile. Also gives what
+    /// became of the actions that were left when the answers had come.
     async fn exchange(
         &self,
         connection: &mut Connection,
+        copy: usize,
         group: &[Prepared],
         actions: &[Action],
-    ) -> (Vec<(Outcome, Duration)>, Option<String>) {
+    ) -> (Vec<(Outcome, Duration)>, Rest) {
         let pauses = actions.iter().map(|action| match action {
             Action::Pause(pause) => *pause,
-            Action::Send(_) | Action::Close(_) => Duration::ZERO,
+            Action::Send(_) | Action::Await(_) | Action::Close(_) => Duration::ZERO,
         });
         let pauses: Duration = pauses.sum();
+        let awaits_others = actions.contains(&Action::Await(Await::Others));
         let started = Instant::now();
-        let deadline = started + pauses + self.limits.answer;
         let Connection { incoming, outgoing } = connection;
-        let mut sending = pin!(outgoing.perform(actions));
+        let waits = Waits {
+            others: &self.others,
+            copy,
+            seen: incoming.follow(),
+        };
+        let mut sending = pin!(outgoing.perform(actions, &waits));
+        // Waits for as long as a first answer may take, or the sending of the rest behind it.
+        let up = async |allowed: Duration| {
+            if awaits_others {
+                self.others.ended().await;
+            }
+            sleep(pauses + allowed).await;
+        };
 
         if actions.contains(&Action::Close(Close::Both)) {
             // No answer is read: a client that goes away does not see any.
-            let _ = timeout(pauses + self.limits.answer, sending).await;
+            tokio::select! {
+                _ = sending => {}
+                () = up(self.limits.answer) => {}
+            }
             let closed = || (Outcome::Closed, started.elapsed());
-            return (group.iter().map(|_| closed()).collect(), None);
+            return (group.iter().map(|_| closed()).collect(), Rest::Sent);
         }
 
         let reading = async {
             let mut outcomes: Vec<(Outcome, Duration)> = Vec::new();
             let mut started = started;
-            let mut deadline = deadline;
             for request in group {
+                let (method, limits) = (&request.method, &self.limits);
                 let outcome = match outcomes.last() {
-                    None | Some((Outcome::Response(_), _)) => {
-                        incoming
-                            .response(&request.method, &self.limits, deadline)
-                            .await
+                    None => incoming.response(method, limits, up(limits.answer)).await,
+                    Some((Outcome::Response(_), _)) => {
+                        let up = sleep(limits.answer);
+                        incoming.response(method, limits, up).await
                     }
                     Some((before, _)) => behind(before),
                 };
                 outcomes.push((outcome, started.elapsed()));
                 started = Instant::now();
-                deadline = started + self.limits.answer;
             }
             outcomes
         };
         let mut reading = pin!(reading);
         let (outcomes, sent) = tokio::select! {
             sent = &mut sending => (reading.await, Some(sent)),
-            outcomes = &mut reading => (outcomes, timeout(pauses + REST, sending).await.ok()),
+            outcomes = &mut reading => {
+                let sent = tokio::select! {
+                    biased;
+                    sent = sending => Some(sent),
+                    () = up(UNSENT) => None,
+                };
+                (outcomes, sent)
+            }
         };
-        let unsent = match sent {
-            Some(Ok(())) => None,
-            Some(Err(error)) => Some(format!("the server took no more of it ({error})")),
-            None => Some("the server answered before it had come completely".to_owned()),
+        let rest = match sent {
+            Some(Ok(true)) => Rest::Sent,
+            Some(Err(_)) => Rest::Refused,
+            Some(Ok(false)) | None => Rest::Left,
         };
-        (outcomes, unsent)
+        (outcomes, rest)
     }
 
     /// One exchange for each request and copy, in order.
@@ -415,14 +491,30 @@ fn behind(before: &Outcome) -> Outcome {
     }
 }
 
+/// What became of the octets that were not sent when the answer had come.
+enum Rest {
+    /// They were sent, or there were none.
+    Sent,
+    /// The server took no more of them: it has ended the connection.
+    Refused,
+    /// The server neither took them in time nor ended the connection; or they are not due.
+    Left,
+}
+
 /// Why a connection cannot be used after a group, if it cannot.
-fn unusable(last: &Outcome, group: &[Prepared], unsent: Option<String>) -> Option<Line> {
+fn unusable(last: &Outcome, group: &[Prepared], rest: &Rest) -> Option<Line> {
     let gone = |side| {
         let mut actions = group.iter().flat_map(|request| &request.actions);
         actions.any(|action| *action == Action::Close(side))
     };
     let why = match last {
-        Outcome::Response(_) => format!("the request before it was cut short: {}", unsent?),
+        Outcome::Response(_) => match rest {
+            Rest::Sent => return None,
+            Rest::Refused => return Some(Line::Ended),
+            Rest::Left => {
+                "the request before it was answered before it had come completely".to_owned()
+            }
+        },
         _ if gone(Close::Both) => "the client closed the connection before".to_owned(),
         Outcome::Closed | Outcome::Incomplete { .. } => return Some(Line::Ended),
         Outcome::TimedOut { .. } => "the request before it was not answered in time".to_owned(),
@@ -462,6 +554,7 @@ fn excerpt(prepared: &Prepared) -> (Vec<u8>, usize) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::Notify;
@@ -699,6 +792,163 @@ mod tests {
             panic!("{:?}", exchanges[1]);
         };
         assert!(why.contains("before it had come completely"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_answers_early_and_closes_has_closed() {
+        for lingers in [false, true] {
+            let server = Server::new(move |mut accepted| async move {
+                accepted.head().await;
+                accepted
+                    .write("HTTP/1.1 404 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+                    .await;
+                let _ = accepted.stream.shutdown().await;
+                // What it then leaves unread makes a reset of its closing.
+                sleep(EXCESS).await;
+                if lingers {
+                    hang().await;
+                }
+            })
+            .await;
+            let exchanges = talk(
+                &server,
+                &[
+                    r#""target": "/", "body": {"repeat": {"pattern": "x", "length": 16000000}}"#,
+                    r#""target": "/", "connection": "same""#,
+                ],
+            )
+            .await;
+            assert_eq!(status(&exchanges[0]), 404);
+            assert_eq!(exchanges[1].outcome, Outcome::Closed, "lingers: {lingers}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_awaits_the_others_goes_on_when_they_are_answered() {
+        let answered = Arc::new(AtomicUsize::new(0));
+        let server = Server::new(move |mut accepted| {
+            let answered = answered.clone();
+            async move {
+                accepted.read().await;
+                if accepted.received().starts_with("wait") {
+                    while accepted.read().await {}
+                    assert_eq!(answered.load(Ordering::SeqCst), 3);
+                } else {
+                    sleep(EXCESS).await;
+                    answered.fetch_add(1, Ordering::SeqCst);
+                }
+                accepted.write(A).await;
+                accepted.drain().await;
+            }
+        })
+        .await;
+        let started = Instant::now();
+        let exchanges = talk(
+            &server,
+            &[
+                r#""target": "/later", "host": false, "answer": "later""#,
+                r#""raw": ["wait{{copy}}", {"await": "others"}, "-end", {"close": "write"}],
+                   "answer": "later", "copies": 3"#,
+                r#""target": "/", "host": false, "copies": 2"#,
+            ],
+        )
+        .await;
+        assert_eq!(statuses(&exchanges), [200; 6]);
+        assert!(started.elapsed() < LIMITS.answer);
+        // The next request is not sent before all copies wait.
+        let received = server.received();
+        let mut waiting: Vec<&str> = received.iter().take(4).map(String::as_str).collect();
+        waiting.sort_unstable();
+        let later = "GET /later HTTP/1.1\r\n\r\n";
+        assert_eq!(waiting, [later, "wait0-end", "wait1-end", "wait2-end"]);
+    }
+
+    #[tokio::test]
+    async fn others_that_are_not_answered_are_awaited_to_the_end_of_their_time() {
+        let server = Server::new(async |mut accepted| {
+            accepted.read().await;
+            if !accepted.received().starts_with("wait") {
+                hang().await;
+            }
+            while accepted.read().await {}
+            sleep(LIMITS.answer / 2).await;
+            accepted.write(A).await;
+        })
+        .await;
+        let started = Instant::now();
+        let members = [
+            r#""raw": ["wait", {"await": "others"}, {"close": "write"}], "answer": "later""#,
+            r#""target": "/""#,
+        ];
+        let exchanges = talk(&server, &members).await;
+        assert_eq!(status(&exchanges[0]), 200);
+        assert!(matches!(exchanges[1].outcome, Outcome::TimedOut { .. }));
+        assert!(started.elapsed() < LIMITS.answer * 3);
+
+        // A connection that cannot be made keeps nobody.
+        let started = Instant::now();
+        let exchanges = talk(&Server::closed().await, &members).await;
+        assert!(
+            exchanges
+                .iter()
+                .all(|e| matches!(e.outcome, Outcome::Unreachable(_)))
+        );
+        assert!(started.elapsed() < LIMITS.answer);
+
+        // Nor do requests that await each other, which the format does not allow.
+        let members = [
+            r#""raw": ["wait", {"await": "others"}, {"close": "both"}], "answer": "later""#,
+            r#""raw": ["wait", {"await": "others"}, {"close": "both"}], "answer": "later""#,
+        ];
+        let started = Instant::now();
+        let exchanges = talk(&server, &members).await;
+        assert!(exchanges.iter().all(|e| e.outcome == Outcome::Closed));
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_awaits_an_interim_answer_goes_on_behind_it() {
+        const GO: &str = "HTTP/1.1 100 Go\r\n\r\n";
+        let members = [r#""raw": ["GET /\r\n\r\n", {"await": "continue"}, "body"]"#];
+        for (first, then, interim, received) in [
+            (GO, A, &[100][..], "GET /\r\n\r\nbody"),
+            // Whoever answers is not sent a body.
+            (A, "", &[], "GET /\r\n\r\n"),
+        ] {
+            let server = Server::new(move |mut accepted| async move {
+                accepted.head().await;
+                accepted.write(first).await;
+                if !then.is_empty() {
+                    accepted.read().await;
+                }
+                accepted.write(then).await;
+                accepted.drain().await;
+            })
+            .await;
+            let started = Instant::now();
+            let exchanges = talk(&server, &members).await;
+            match &exchanges[0].outcome {
+                Outcome::Response(response) => assert_eq!(response.interim, interim),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(server.received(), [received]);
+            assert!(started.elapsed() < LIMITS.answer);
+        }
+
+        // A server that waits for the body waits in vain.
+        let server = Server::new(async |mut accepted| {
+            accepted.head().await;
+            accepted.read().await;
+            accepted.write(A).await;
+        })
+        .await;
+        let started = Instant::now();
+        let exchanges = talk(&server, &members).await;
+        assert!(
+            matches!(&exchanges[0].outcome, Outcome::TimedOut { received } if received.is_empty())
+        );
+        assert!(started.elapsed() >= LIMITS.answer && started.elapsed() < LIMITS.answer * 2);
+        assert_eq!(server.received(), ["GET /\r\n\r\n"]);
     }
 
     #[tokio::test]
@@ -993,6 +1243,7 @@ mod tests {
             requests,
             endpoint,
             limits: LIMITS,
+            others: Others::new(watch::channel(()).1, Instant::now()),
         };
         let places: Vec<_> = context
             .complete(Vec::new())

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::case::bytes::Bytes;
 use crate::case::placeholder::{Placeholders, UnknownPlaceholder};
-use crate::case::request::{Client, Close, Composed, Framing, Message, Step, StepForm, Version};
+use crate::case::request::{
+    Await, Client, Close, Composed, Framing, Message, Step, StepForm, Version,
+};
 use crate::case::text_or::TextOr;
 
 /// A name and a value, or whatever a case writes in their places.
@@ -29,6 +31,8 @@ pub enum Action {
     Send(Vec<u8>),
     /// It sends nothing for so long.
     Pause(Duration),
+    /// It sends nothing until this has come.
+    Await(Await),
     /// It closes its sending side, or goes away.
     Close(Close),
 }
@@ -88,7 +92,7 @@ pub fn prepare(message: &Message, values: &Placeholders) -> Result<Prepared, Unk
             let actions = actions(steps, values)?;
             let first = actions.iter().find_map(|action| match action {
                 Action::Send(octets) => Some(first_word(octets)),
-                Action::Pause(_) | Action::Close(_) => None,
+                Action::Pause(_) | Action::Await(_) | Action::Close(_) => None,
             });
             Ok(Prepared {
                 method: first.unwrap_or_default().to_vec(),
@@ -116,6 +120,7 @@ fn actions(steps: &[Step], values: &Placeholders) -> Result<Vec<Action>, Unknown
         Ok(match step {
             TextOr::Text(text) => Action::Send(values.expand(text)?.into_bytes()),
             TextOr::Form(StepForm::PauseMs(pause)) => Action::Pause(Duration::from_millis(*pause)),
+            TextOr::Form(StepForm::Await(thing)) => Action::Await(*thing),
             TextOr::Form(StepForm::Close(side)) => Action::Close(*side),
             TextOr::Form(form) => match form.octets() {
                 Some(octets) => Action::Send(octets.resolve(values)?),
@@ -356,6 +361,11 @@ mod tests {
                     send("aa"),
                     Action::Close(Close::Write),
                 ],
+            ),
+            (
+                r#"["GET", {"await": "continue"}, " /", "x"]"#,
+                "GET",
+                vec![send("GET"), Action::Await(Await::Continue), send(" /x")],
             ),
             (
                 r#"[{"concat": ["{{port}}", {"base64": "AA=="}]}, {"close": "both"}]"#,

@@ -23,6 +23,7 @@ mod ordinary;
 mod response;
 #[cfg(test)]
 mod testing;
+mod waits;
 
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub use endpoint::{Endpoint, Scheme};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// From the first octet of a request to the last of its answer; the pauses that a case writes
-    /// come on top.
+    /// come on top, and the time in which other requests are awaited.
     pub answer: Duration,
     /// To accept a connection, and to finish the TLS handshake if there is one.
     pub connect: Duration,

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::{EXCERPT, Limits, Outcome, Response};
 
@@ -24,6 +25,19 @@ pub struct Reader<R> {
     excerpt: Vec<u8>,
     /// How the connection ended, once it has.
     end: Option<String>,
+    /// What was seen of the response that is being read.
+    seen: watch::Sender<Seen>,
+}
+
+/// What was seen of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// No head.
+    Nothing,
+    /// The head of an interim response.
+    Interim,
+    /// The head of the final response, or that none will come.
+    Final,
 }
 
 /// Why reading a response stopped.
@@ -66,23 +80,40 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             buffer: BytesMut::new(),
             excerpt: Vec::new(),
             end: None,
+            seen: watch::Sender::new(Seen::Nothing),
         }
     }
 
+    /// Follows what is seen of the next response.
+    pub fn follow(&self) -> watch::Receiver<Seen> {
+        self.seen.send_replace(Seen::Nothing);
+        self.seen.subscribe()
+    }
+
     /// Reads the answer to a request with this method, interim responses before it included,
-    /// until `deadline`. Octets behind it stay for the next answer.
-    pub async fn response(&mut self, method: &[u8], limits: &Limits, deadline: Instant) -> Outcome {
+    /// until time is `up`. Octets behind it stay for the next answer.
+    pub async fn response(
+        &mut self,
+        method: &[u8],
+        limits: &Limits,
+        up: impl Future<Output = ()>,
+    ) -> Outcome {
         self.excerpt = self.buffer.iter().copied().take(EXCERPT).collect();
         let mut progress = Progress::default();
-        let end = timeout_at(deadline, self.read(method, limits, &mut progress)).await;
+        let end = tokio::select! {
+            biased;
+            end = self.read(method, limits, &mut progress) => Some(end),
+            () = up => None,
+        };
+        self.seen.send_replace(Seen::Final);
         let received = std::mem::take(&mut self.excerpt);
         match end {
-            Err(_) => Outcome::TimedOut { received },
-            Ok(Ok(response)) => Outcome::Response(response),
-            Ok(Err(Fault::Closed)) => Outcome::Closed,
-            Ok(Err(Fault::NotHttp(why))) => Outcome::NotHttp { why, received },
-            Ok(Err(Fault::TooLarge(what, limit))) => Outcome::TooLarge { what, limit },
-            Ok(Err(Fault::Ended)) => Outcome::Incomplete {
+            None => Outcome::TimedOut { received },
+            Some(Ok(response)) => Outcome::Response(response),
+            Some(Err(Fault::Closed)) => Outcome::Closed,
+            Some(Err(Fault::NotHttp(why))) => Outcome::NotHttp { why, received },
+            Some(Err(Fault::TooLarge(what, limit))) => Outcome::TooLarge { what, limit },
+            Some(Err(Fault::Ended)) => Outcome::Incomplete {
                 why: format!(
                     "the connection {} {}",
                     self.end.as_deref().unwrap_or("ended"),
@@ -103,6 +134,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         self.buffer.iter().copied().take(EXCERPT).collect()
     }
 
+    /// Whether the connection ends here, without another octet, within `wait`.
+    pub async fn ends(&mut self, wait: Duration) -> bool {
+        self.buffer.is_empty() && matches!(timeout(wait, self.fill()).await, Ok(Err(_)))
+    }
+
     async fn read(
         &mut self,
         method: &[u8],
@@ -120,7 +156,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 100 | 102..=199 => progress.interim.push(head.status),
                 _ => break head,
             }
+            self.seen.send_replace(Seen::Interim);
         };
+        self.seen.send_replace(Seen::Final);
         let length = length(method, &head, limits.max_body)?;
         let (response, _) = progress.response.insert((
             Response {
@@ -505,6 +543,7 @@ mod tests {
     use std::task::{Context, Poll};
 
     use tokio::io::ReadBuf;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -554,8 +593,8 @@ mod tests {
     }
 
     async fn read_from(reader: &mut Reader<Pieces<'_>>, method: &str) -> Outcome {
-        let deadline = Instant::now() + Duration::from_millis(200);
-        reader.response(method.as_bytes(), &LIMITS, deadline).await
+        let up = tokio::time::sleep(Duration::from_millis(200));
+        reader.response(method.as_bytes(), &LIMITS, up).await
     }
 
     /// Reads `octets` in pieces of every size, which must make no difference, except to how much
