@@ -65,7 +65,7 @@ pub struct Report {
     /// Each name of the environment occurs once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_unique: Option<True>,
-    /// The arguments, all of them: argv[0] first.
+    /// The arguments, all of them: `argv[0]` first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<Matcher>>,
     /// What standard input held.

@@ -69,7 +69,10 @@ async fn run_selected(
                 }
                 None => break,
             },
-            Ok(()) = tokio::signal::ctrl_c(), if !interrupted => {
+            Ok(()) = tokio::signal::ctrl_c() => {
+                if interrupted {
+                    break;
+                }
                 interrupted = true;
                 // The receiver is gone only when the run is over anyway.
                 let _ = stop.send(true);

@@ -263,7 +263,8 @@ mod tests {
 
     #[test]
     fn each_matcher_takes_what_it_says_and_nothing_else() {
-        let table: [(&str, &[&[u8]], &[&[u8]]); 11] = [
+        type Octets = &'static [&'static [u8]];
+        let table: [(&str, Octets, Octets); 11] = [
             (r#""a""#, &[b"a"], &[b"", b"ab", b"A"]),
             (r#""{{nonce}}""#, &[b"<nonce.>"], &[b"{{nonce}}"]),
             (r#"{"base64": "/w=="}"#, &[b"\xFF"], &[b"\xFE"]),

@@ -1,6 +1,6 @@
 //! A run: which cases, against what, in which order, and what became of each.
 //!
-//! [`select`] says which cases, [`target`] against what, [`execute`] runs them and tells
+//! [`select`] says which cases, [`target`] against what, [`execute()`] runs them and tells
 //! [`event`]s, which the reports consume.
 
 #[cfg(feature = "reference-server")]

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::case::request::{Await, Close};
@@ -17,7 +17,7 @@ use crate::case::request::{Await, Close};
 use super::encode::Action;
 use super::response::Reader;
 use super::waits::Waits;
-use super::{Endpoint, Limits, Scheme};
+use super::{Endpoint, Limits, Outcome, Scheme};
 
 /// A connection, its two directions apart, so that an answer can come while a request is sent.
 pub struct Connection {
@@ -34,22 +34,31 @@ impl Connection {
     /// Connects to `endpoint`, through TLS if its scheme is `https` and `tls` is set.
     ///
     /// # Errors
-    /// Why there is no connection, or no TLS on it.
-    pub async fn open(endpoint: &Endpoint, tls: bool, limits: &Limits) -> Result<Self, String> {
-        let within = limits.connect;
-        match timeout(within, Self::connect(endpoint, tls)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!(
-                "no connection to {endpoint} within {} ms",
-                within.as_millis()
-            )),
+    /// [`Outcome::Unreachable`] if there is no connection, or no TLS on it; [`Outcome::TimedOut`] if
+    /// there is a connection, but the server keeps silent in the TLS handshake.
+    pub async fn open(endpoint: &Endpoint, tls: bool, limits: &Limits) -> Result<Self, Outcome> {
+        let deadline = Instant::now() + limits.connect;
+        let stream = match timeout_at(deadline, TcpStream::connect(&endpoint.addresses[..])).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                let why = format!("cannot connect to {endpoint}: {error}");
+                return Err(Outcome::Unreachable(why));
+            }
+            Err(_) => {
+                let within = limits.connect.as_millis();
+                let why = format!("no connection to {endpoint} within {within} ms");
+                return Err(Outcome::Unreachable(why));
+            }
+        };
+        match timeout_at(deadline, Self::over(stream, endpoint, tls)).await {
+            Ok(result) => result.map_err(Outcome::Unreachable),
+            Err(_) => Err(Outcome::TimedOut {
+                received: Vec::new(),
+            }),
         }
     }
 
-    async fn connect(endpoint: &Endpoint, tls: bool) -> Result<Self, String> {
-        let stream = TcpStream::connect(&endpoint.addresses[..])
-            .await
-            .map_err(|error| format!("cannot connect to {endpoint}: {error}"))?;
+    async fn over(stream: TcpStream, endpoint: &Endpoint, tls: bool) -> Result<Self, String> {
         // Small pieces are to go out when they are written. Without it they go out too, later.
         let _ = stream.set_nodelay(true);
         if endpoint.scheme == Scheme::Http || !tls {

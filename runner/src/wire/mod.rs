@@ -111,7 +111,7 @@ pub enum Outcome {
         /// How long it may be, in octets.
         limit: usize,
     },
-    /// No complete response came in time.
+    /// No complete response came in time, or the server kept silent in the TLS handshake.
     TimedOut {
         /// The first [`EXCERPT`] octets received.
         received: Vec<u8>,
