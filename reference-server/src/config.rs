@@ -28,6 +28,8 @@ pub struct ServerConfig {
     pub deployment: Deployment,
     /// The variables that every guest gets.
     pub environment: Variables,
+    /// A file of more variables that every guest gets.
+    pub environment_file: Option<PathBuf>,
     /// Where the server's messages and the guests' standard error go.
     pub log: LogTarget,
     /// The files for TLS; none to serve plain HTTP.
@@ -44,6 +46,7 @@ impl ServerConfig {
             hostname: None,
             deployment,
             environment: Variables::new(),
+            environment_file: None,
             log: LogTarget::Stderr,
             tls: None,
             limits: Limits::default(),

@@ -13,6 +13,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -88,6 +90,19 @@ pub struct Job {
     pub time: Duration,
     /// How many bytes it may write to standard output.
     pub output: usize,
+}
+
+/// What runs guests. [`Engine`] does, as the specification wants it.
+pub trait Host: Send + Sync + 'static {
+    /// Runs a guest to its end, or until its time is over. If the returned future is dropped, the
+    /// guest is stopped.
+    fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = Run> + Send + '_>>;
+}
+
+impl Host for Engine {
+    fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = Run> + Send + '_>> {
+        Box::pin(Engine::run(self, job))
+    }
 }
 
 /// Why an engine could not be made.
@@ -167,6 +182,12 @@ impl Engine {
         Ok(program)
     }
 
+    /// What compiles and runs the modules, for a [`Host`] that runs them in another way. It calls
+    /// guests asynchronously and interrupts them at every tick of its epoch.
+    pub fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.shared.wasmtime
+    }
+
     /// Runs a guest to its end, or until its time is over. If the returned future is dropped, the
     /// guest is stopped.
     pub async fn run(&self, job: Job) -> Run {
@@ -203,31 +224,22 @@ impl Engine {
 }
 
 impl Program {
-    /// Checks that the module exports a function of this name, without parameters and results.
-    /// The error says what there is instead. Rules `loading.entrypoint.missing`,
-    /// `entrypoints.missing`.
-    pub fn check_entrypoint(&self, name: &str) -> Result<(), String> {
+    /// The names of the exported functions without parameters and results, in the module's order.
+    pub fn entrypoints(&self) -> Vec<String> {
         let is_entrypoint = |kind: ExternType| match kind {
             ExternType::Func(kind) => kind.params().len() == 0 && kind.results().len() == 0,
             _ => false,
         };
-        if self.module.get_export(name).is_some_and(is_entrypoint) {
-            return Ok(());
-        }
-        let others: Vec<String> = self
-            .module
+        self.module
             .exports()
             .filter(|export| is_entrypoint(export.ty()))
-            .map(|export| format!("{:?}", export.name()))
-            .collect();
-        let found = match others.as_slice() {
-            [] => "it exports no function that could be one".to_owned(),
-            others => format!("it exports {}", others.join(", ")),
-        };
-        Err(format!(
-            "the entrypoint {name:?} is not an exported function without parameters and results; \
-             {found}"
-        ))
+            .map(|export| export.name().to_owned())
+            .collect()
+    }
+
+    /// The compiled module.
+    pub fn module(&self) -> &Module {
+        &self.module
     }
 
     /// Whether the module exports something of this name.

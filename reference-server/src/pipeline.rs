@@ -30,23 +30,20 @@ pub fn receive(steps: &dyn Semantics, request: &Request) -> Result<(Target, Auth
     Ok((target, authority))
 }
 
-/// The place of the route that serves a path, in a table of routes; 404 if there is none. Rules
-/// `routing.no-match.status-404`, `routing.no-match.no-guest`, `routing.query-ignored`.
+/// The place of the route that serves a path, in a table of routes. Rule `routing.query-ignored`.
 pub fn find_route<'a>(
     steps: &dyn Semantics,
     path: &str,
     routes: impl IntoIterator<Item = &'a Route>,
 ) -> Result<usize, Failure> {
-    let matching: Vec<usize> = routes
+    let matching: Vec<(usize, &Route)> = routes
         .into_iter()
         .enumerate()
         .filter(|(_, route)| steps.route_matches(route, path))
-        .map(|(place, _)| place)
         .collect();
-    steps.choose_route(&matching).ok_or_else(|| Failure {
-        status: 404,
-        reason: format!("no route serves {path:?}"),
-    })
+    steps
+        .choose_route(&matching)
+        .ok_or_else(|| steps.no_route(path))
 }
 
 /// What the guest is started with.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::errors::Failure;
+
 /// A configured route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Route {
@@ -138,8 +140,17 @@ pub fn matches(route: &Route, path: &str) -> bool {
 ///
 /// With the more specific route written first this keeps `routing.precedence.exact-over-wildcard`
 /// and `routing.precedence.longer-prefix`.
-pub fn choose(matching: &[usize]) -> Option<usize> {
-    matching.first().copied()
+pub fn choose(matching: &[(usize, &Route)]) -> Option<usize> {
+    matching.first().map(|&(place, _)| place)
+}
+
+/// The failure of a request whose path no route serves. Rules `routing.no-match.status-404`,
+/// `routing.no-match.no-guest`.
+pub fn no_route(path: &str) -> Failure {
+    Failure {
+        status: 404,
+        reason: format!("no route serves {path:?}"),
+    }
 }
 
 #[cfg(test)]

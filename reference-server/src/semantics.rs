@@ -21,12 +21,26 @@ use crate::routing::{self, Route};
 
 /// The steps of serving a request.
 pub trait Semantics: Send + Sync + 'static {
-    // Start-up: chapters `loading`, `entrypoints`, `module-routes`, `volumes`.
+    // Start-up: chapters `loading`, `entrypoints`, `module-routes`, `volumes`,
+    // `configured-environment`.
 
     /// The function to call, from the one that is configured. Rules
     /// `loading.entrypoint.default`, `entrypoints.configured`.
     fn entrypoint(&self, configured: Option<&str>) -> String {
         configured.unwrap_or("_start").to_owned()
+    }
+
+    /// The function to call where `wanted` is configured or printed, by default or by name, of the
+    /// functions that the module exports and that could be called; none if it is not there. Rules
+    /// `loading.entrypoint.missing`, `entrypoints.missing`, `module-routes.missing-target`.
+    fn find_entrypoint(&self, wanted: &str, exported: &[String]) -> Option<String> {
+        exported.iter().find(|name| *name == wanted).cloned()
+    }
+
+    /// Whether a module's `_routes` that ended like this has succeeded. Rule
+    /// `module-routes.refused.trap`.
+    fn judge_routes(&self, outcome: &Outcome) -> Result<(), Failure> {
+        errors::judge(outcome)
     }
 
     /// The table that a module's `_routes` printed.
@@ -48,6 +62,16 @@ pub trait Semantics: Send + Sync + 'static {
     /// The directories that a guest can open, from those that are configured for its route.
     fn volumes(&self, configured: &[Volume]) -> Vec<Volume> {
         configured.to_vec()
+    }
+
+    /// The variable in a line of an environment file; none if the line has no variable.
+    fn parse_environment_line(&self, line: &str) -> Result<Option<(String, String)>, String> {
+        configured_environment::parse_line(line)
+    }
+
+    /// The variables that the configuration sets, from those of a file and those set directly.
+    fn configured_environment(&self, file: Variables, direct: Variables) -> Variables {
+        configured_environment::configured(file, direct)
     }
 
     // The request: chapters `http`, `routing`, `request-body`.
@@ -72,9 +96,14 @@ pub trait Semantics: Send + Sync + 'static {
         routing::matches(route, path)
     }
 
-    /// Chooses among several routes that match, given by their places in the table.
-    fn choose_route(&self, matching: &[usize]) -> Option<usize> {
+    /// Chooses among all routes that match, given with their places in the table and in that order.
+    fn choose_route(&self, matching: &[(usize, &Route)]) -> Option<usize> {
         routing::choose(matching)
+    }
+
+    /// What becomes of a request whose path no route serves.
+    fn no_route(&self, path: &str) -> Failure {
+        routing::no_route(path)
     }
 
     /// The request body, if it is one that a guest may see.

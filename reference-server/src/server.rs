@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::ServerConfig;
+use crate::config::{self, ConfigError, ServerConfig};
 use crate::configured_environment::Variables;
-use crate::engine::Engine;
+use crate::engine::{Engine, Host};
 use crate::log::{Log, LogError};
 use crate::request::{Authority, Scheme};
 use crate::semantics::Semantics;
@@ -38,7 +38,7 @@ pub struct Server {
 
 /// What all connections share.
 struct Context {
-    engine: Engine,
+    host: Arc<dyn Host>,
     steps: Arc<dyn Semantics>,
     entries: Vec<Entry>,
     environment: Variables,
@@ -53,6 +53,8 @@ struct Context {
 pub enum StartError {
     /// A module cannot be served.
     Load(LoadError),
+    /// The environment file cannot be read.
+    Environment(ConfigError),
     /// The log cannot be written.
     Log(LogError),
     /// The certificate or its key cannot be used.
@@ -70,6 +72,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Load(cause) => cause.fmt(f),
+            Self::Environment(cause) => cause.fmt(f),
             Self::Log(cause) => cause.fmt(f),
             Self::Tls(cause) => cause.fmt(f),
             Self::Listen { address, cause } => {
@@ -94,9 +97,25 @@ impl Server {
         config: ServerConfig,
         steps: Arc<dyn Semantics>,
     ) -> Result<Self, StartError> {
+        Self::bind_with_host(engine, Arc::new(engine.clone()), config, steps).await
+    }
+
+    /// The same, with guests compiled by `engine` and run by `host`.
+    pub async fn bind_with_host(
+        engine: &Engine,
+        host: Arc<dyn Host>,
+        config: ServerConfig,
+        steps: Arc<dyn Semantics>,
+    ) -> Result<Self, StartError> {
         let entries = table::load(engine, &config.deployment, steps.as_ref(), &config.limits)
             .await
             .map_err(StartError::Load)?;
+        let from_file = match &config.environment_file {
+            Some(path) => config::load_environment_file(steps.as_ref(), path)
+                .map_err(StartError::Environment)?,
+            None => Variables::new(),
+        };
+        let environment = steps.configured_environment(from_file, config.environment);
         let modules = &config.deployment.modules;
         let routes = modules.iter().map(|module| module.route.clone()).collect();
         let log = Log::open(&config.log, routes).map_err(StartError::Log)?;
@@ -114,10 +133,10 @@ impl Server {
             listener,
             address,
             context: Arc::new(Context {
-                engine: engine.clone(),
+                host,
                 steps,
                 entries,
-                environment: config.environment,
+                environment,
                 hostname: config.hostname,
                 scheme: match tls {
                     Some(_) => Scheme::Https,

@@ -10,7 +10,6 @@ use std::thread;
 
 use crate::config::{Deployment, Limits, ModuleConfig, ModuleSource, Place, Volume};
 use crate::engine::{Engine, Job, Program};
-use crate::errors::Outcome;
 use crate::pipeline::Invocation;
 use crate::routing::Route;
 use crate::semantics::Semantics;
@@ -88,25 +87,50 @@ pub(crate) async fn load(
             Some(Err(problem)) => return Err(error(problem.clone())),
             None => return Err(error("the module was not compiled".to_owned())),
         };
+        let wanted = steps.entrypoint(config.entrypoint.as_deref());
         let parent = Entry {
             route: config.route.clone(),
             program: program.clone(),
-            entrypoint: steps.entrypoint(config.entrypoint.as_deref()),
+            entrypoint: find_entrypoint(steps, program, &wanted).map_err(error)?,
             argv: config.argv.clone(),
             volumes: steps.volumes(&config.volumes),
             module,
         };
-        program
-            .check_entrypoint(&parent.entrypoint)
-            .map_err(error)?;
         if program.exports(ROUTES) {
-            let output = run_routes(engine, program, limits).await.map_err(error)?;
+            let output = run_routes(engine, steps, program, limits)
+                .await
+                .map_err(error)?;
             entries.extend(sub_entries(steps, &parent, &output).map_err(error)?);
         }
         // After its sub-routes: rule `module-routes.beats-parent`.
         entries.push(parent);
     }
     Ok(entries)
+}
+
+/// The function to call where `wanted` is asked for. The error says what there is instead.
+fn find_entrypoint(
+    steps: &dyn Semantics,
+    program: &Program,
+    wanted: &str,
+) -> Result<String, String> {
+    let exported = program.entrypoints();
+    steps.find_entrypoint(wanted, &exported).ok_or_else(|| {
+        let found = match exported.as_slice() {
+            [] => "it exports no function that could be one".to_owned(),
+            [..] => format!("it exports {}", quoted(&exported)),
+        };
+        format!(
+            "the entrypoint {wanted:?} is not an exported function without parameters and \
+             results; {found}"
+        )
+    })
+}
+
+/// A list of names for a message.
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    names.join(", ")
 }
 
 /// The entries for the table that `_routes` printed. Rules `module-routes.missing-target`,
@@ -124,15 +148,13 @@ fn sub_entries(steps: &dyn Semantics, parent: &Entry, output: &[u8]) -> Result<V
             let route = text
                 .parse()
                 .map_err(|cause| format!("{ROUTES} printed the path {:?}: {cause}", sub.path))?;
-            parent
-                .program
-                .check_entrypoint(&sub.entrypoint)
-                .map_err(|problem| {
+            let entrypoint =
+                find_entrypoint(steps, &parent.program, &sub.entrypoint).map_err(|problem| {
                     format!("{ROUTES} printed the path {:?}: {problem}", sub.path)
                 })?;
             Ok(Entry {
                 route,
-                entrypoint: sub.entrypoint.clone(),
+                entrypoint,
                 ..parent.clone()
             })
         })
@@ -143,10 +165,10 @@ fn sub_entries(steps: &dyn Semantics, parent: &Entry, output: &[u8]) -> Result<V
 /// `module-routes.refused.trap`.
 async fn run_routes(
     engine: &Engine,
+    steps: &dyn Semantics,
     program: &Program,
     limits: &Limits,
 ) -> Result<bytes::Bytes, String> {
-    program.check_entrypoint(ROUTES)?;
     let run = engine
         .run(Job {
             program: program.clone(),
@@ -157,12 +179,9 @@ async fn run_routes(
             output: 1 << 20,
         })
         .await;
-    match run.outcome {
-        Outcome::Returned | Outcome::Exited(0) => Ok(run.stdout),
-        Outcome::Exited(code) => Err(format!("{ROUTES} exited with code {code}")),
-        Outcome::Trapped(cause) => Err(format!("{ROUTES} trapped: {cause}")),
-        Outcome::TimedOut => Err(format!("{ROUTES} ran for too long")),
-        Outcome::NotStarted(cause) => Err(format!("{ROUTES} could not be started: {cause}")),
+    match steps.judge_routes(&run.outcome) {
+        Ok(()) => Ok(run.stdout),
+        Err(failure) => Err(format!("{ROUTES} failed: {}", failure.reason)),
     }
 }
 

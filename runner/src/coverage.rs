@@ -1,12 +1,13 @@
-//! The page that says which cases test which rule.
+//! Which cases test which rule, and the page that says so.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 
-use crate::id::CaseId;
+use crate::id::{CaseId, RuleId};
 use crate::spec::{AREAS, Level, Rule};
-use crate::suite::{Suite, check};
+use crate::suite::Suite;
 
 /// Where the page stands, as a path from the suite's root.
 pub const PATH: &str = "spec/coverage.md";
@@ -28,7 +29,7 @@ pub fn page(suite: &Suite) -> String {
         );
     }
     let _ = writeln!(page, "| **all** | {} |", totals(suite, None).join(" | "));
-    let coverage = check::coverage(suite);
+    let coverage = of(suite);
     for area in AREAS {
         let _ = write!(
             page,
@@ -43,6 +44,17 @@ pub fn page(suite: &Suite) -> String {
         }
     }
     page
+}
+
+/// The cases of each rule that has any.
+pub fn of(suite: &Suite) -> BTreeMap<&RuleId, Vec<&CaseId>> {
+    let mut coverage: BTreeMap<&RuleId, Vec<&CaseId>> = BTreeMap::new();
+    for case in &suite.cases {
+        for rule in &case.rules {
+            coverage.entry(rule).or_default().push(&case.id);
+        }
+    }
+    coverage
 }
 
 /// The number of rules, of cases by level, and of cases.

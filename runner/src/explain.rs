@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use crate::case::Case;
 use crate::case::request::Request;
+use crate::coverage;
 use crate::id::{CaseId, RuleId};
 use crate::problem::near_miss;
 use crate::report::text::wrap;
 use crate::spec::{AREAS, Rule};
 use crate::suite::guest::Guest;
-use crate::suite::{Suite, check, deployment, file_of};
+use crate::suite::{Suite, deployment, file_of};
 
 /// Explains the rule, the case, the table of cases or the area that is called `name`.
 ///
@@ -53,7 +54,7 @@ fn rule(suite: &Suite, rule: &Rule) -> String {
         ("source", &rule.source),
         ("stands in", &format!("{}:{}", rule.file, rule.line)),
     ]);
-    let tested = match (check::coverage(suite).get(&rule.id), &rule.waiver) {
+    let tested = match (coverage::of(suite).get(&rule.id), &rule.waiver) {
         (Some(ids), _) => listed("tested by", ids),
         // The text ends with the reason.
         (None, Some(_)) => "tested by no case, for the reason given above\n".to_owned(),

@@ -6,13 +6,18 @@
 //! the answer, [`judge`] compares; [`report`] tells of it. [`export`] writes the suite for others.
 
 pub mod case;
+pub mod check;
 pub mod cli;
 pub mod coverage;
+pub mod detection;
 pub mod explain;
 pub mod export;
 pub mod id;
 pub mod judge;
 pub mod list;
+#[cfg(feature = "mutants")]
+pub mod mutation;
+pub mod null_score;
 pub mod problem;
 pub mod report;
 pub mod run;

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::case::Case;
+use crate::coverage;
 use crate::id::CaseId;
 use crate::report::text::count;
-use crate::suite::{Suite, check};
+use crate::suite::Suite;
 
 /// The selected cases in the order of the suite: identifier, level, description.
 pub fn cases(suite: &Suite, selected: &HashSet<CaseId>) -> String {
@@ -37,7 +38,7 @@ pub fn cases_json(suite: &Suite, selected: &HashSet<CaseId>) -> String {
 
 /// Every rule in the order of the text: identifier, level, profile, how many cases test it.
 pub fn rules(suite: &Suite) -> String {
-    let coverage = check::coverage(suite);
+    let coverage = coverage::of(suite);
     let rows = suite.specification.rules.values().map(|rule| {
         let cases = match coverage.get(&rule.id) {
             Some(cases) => count(cases.len(), "case"),
@@ -56,7 +57,7 @@ pub fn rules(suite: &Suite) -> String {
 
 /// Every rule as a JSON array of objects.
 pub fn rules_json(suite: &Suite) -> String {
-    let coverage = check::coverage(suite);
+    let coverage = coverage::of(suite);
     let rules = suite.specification.rules.values().map(|rule| {
         json!({
             "id": rule.id,

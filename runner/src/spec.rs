@@ -55,6 +55,8 @@ pub struct Rule {
     pub text: String,
     /// Why no case can test it, if it says so.
     pub waiver: Option<String>,
+    /// Why no mutant breaks it, if it says so.
+    pub mutant_waiver: Option<String>,
     /// For rules of level `observe`: the named behaviours and what each means.
     pub behaviours: IndexMap<String, String>,
     /// The file that holds it, as a path from the suite's root.
@@ -251,7 +253,8 @@ fn rule(path: &str, area: &str, line: usize, head: &str, body: &str) -> Result<R
         .map(|paragraph| first_sentence(&paragraph.replace('\n', " ")))
         .ok_or_else(|| problem(format!("rule `{id}` has no text")))?;
     let marked = |mark: &str| paragraphs.iter().find_map(|text| text.strip_prefix(mark));
-    let waiver = marked("*No case:*").map(|text| text.replace('\n', " ").trim().to_owned());
+    let reason = |mark: &str| marked(mark).map(|text| text.replace('\n', " ").trim().to_owned());
+    let (waiver, mutant_waiver) = (reason("*No case:*"), reason("*No mutant:*"));
     let behaviours = behaviours(&paragraphs);
     if (level == Level::Observe) == behaviours.is_empty() {
         return Err(problem(format!(
@@ -269,6 +272,7 @@ fn rule(path: &str, area: &str, line: usize, head: &str, body: &str) -> Result<R
         statement,
         text: paragraphs.join("\n\n"),
         waiver,
+        mutant_waiver,
         behaviours,
         file: path.to_owned(),
         line,
@@ -363,6 +367,9 @@ It lasts. `More` text.
 *No case:* nobody
 sees it.
 
+*No mutant:* nobody
+breaks it.
+
 r[routing.two] observe · volumes · code
 
 A server differs in whether it does.
@@ -389,7 +396,8 @@ A server differs in whether it does.
         assert_eq!((one.level, one.profile), (Level::Must, Profile::Core));
         assert_eq!(one.source, "RFC 3875 section 3.3; elsewhere");
         assert_eq!(one.waiver.as_deref(), Some("nobody sees it."));
-        assert_eq!((one.line, two.line), (3, 13));
+        assert_eq!(one.mutant_waiver.as_deref(), Some("nobody breaks it."));
+        assert_eq!((one.line, two.line), (3, 16));
         let behaviours: Vec<_> = two.behaviours.iter().collect();
         assert_eq!(
             behaviours,

@@ -1,12 +1,11 @@
 //! The command line as a user meets it: whole outputs, exit codes, servers that misbehave.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wagi-conformance"));
@@ -145,99 +144,65 @@ fn a_wrong_case_file_is_named_with_its_line() {
     assert!(stderr.contains("unknown field `targt`"), "{stderr}");
 }
 
-/// Servers that are none: each must end the run soon, and no must case may pass.
-mod null_servers {
-    use super::*;
-
-    /// Serves every connection of a fresh port with `serve`, for as long as the test runs.
-    fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let serve = serve.clone();
-                thread::spawn(move || serve(stream));
-            }
-        });
-        url
-    }
-
-    /// Answers every request head with `answer`, and closes.
-    fn canned(answer: &'static str) -> String {
-        listen(move |mut stream| {
-            let mut buffer = [0; 4096];
-            // What cannot be read or written is the client's affair.
-            let _ = stream.read(&mut buffer);
-            let _ = stream.write_all(answer.as_bytes());
-        })
-    }
-
-    /// Runs everything at `url`; no must case may pass, and the exit code is `code`.
-    fn nothing_passes(url: &str, code: i32) {
-        let start = Instant::now();
-        let (report, found) = report(&["--url", url, "--timeout", "2"]);
-        assert_eq!(found, code, "{}", report["summary"]);
-        let passed: Vec<&Value> = records(&report)
-            .iter()
-            .filter(|case| case["verdict"] == "passed" && case["level"] == "must")
-            .map(|case| &case["id"])
-            .collect();
-        assert!(passed.is_empty(), "{passed:?}");
-        assert!(start.elapsed() < Duration::from_secs(60));
-    }
-
-    #[test]
-    fn nothing_listens() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        drop(listener);
-        nothing_passes(&url, 3);
-    }
-
-    #[test]
-    fn accepts_and_closes() {
-        nothing_passes(&listen(drop), 3);
-    }
-
-    #[test]
-    fn accepts_and_never_answers() {
-        let silent = |stream| {
-            thread::sleep(Duration::from_secs(60));
-            drop(stream);
+#[test]
+fn servers_that_are_none_pass_nothing_and_end_soon() {
+    let (stdout, stderr, code) = run(&["null-score", "--format", "json"]);
+    let score: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+    assert_eq!((code, &score["problems"]), (0, &json!([])));
+    let published = include_str!("../../spec/null-score.json");
+    let published: Value = serde_json::from_str(published).expect("JSON");
+    for part in ["name", "does", "passed", "cases"] {
+        let of = |score: &Value| -> Vec<Value> {
+            let servers = score["servers"].as_array().expect("servers").iter();
+            servers.map(|server| server[part].clone()).collect()
         };
-        nothing_passes(&listen(silent), 3);
-    }
-
-    #[test]
-    fn always_200_without_a_body() {
-        nothing_passes(
-            &canned("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-            1,
+        assert_eq!(
+            of(&score),
+            of(&published),
+            "cargo run -- null-score --format json > spec/null-score.json"
         );
     }
-
-    #[test]
-    fn always_500() {
-        let answer =
-            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        nothing_passes(&canned(answer), 1);
+    let servers = score["servers"].as_array().expect("servers");
+    assert!(servers.len() > 12);
+    for server in servers {
+        let name = &server["name"];
+        assert!(
+            server["seconds"].as_f64().expect("seconds") < 60.0,
+            "{name}"
+        );
+        let counts = server["verdicts"].as_object().expect("counts");
+        let counted: u64 = counts.values().filter_map(Value::as_u64).sum();
+        // Without a server there is nothing to try; whatever answers at all is tried.
+        let tried = counts["failed"].as_u64().expect("a count") > 0;
+        let given_up = counts["error"].as_u64().expect("a count") > 0;
+        assert!(counted > 0 && tried != given_up, "{name}: {counts:?}");
     }
+}
 
-    #[test]
-    fn garbage() {
-        nothing_passes(&canned("\u{1}\u{2}garbage\r\n\r\n\u{3}"), 3);
-    }
+#[test]
+fn a_target_that_is_not_there_is_no_failed_case() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let (report, code) = report(&["--url", &url]);
+    assert_eq!(code, 3, "{}", report["summary"]);
+}
 
-    #[test]
-    fn headers_for_ever() {
-        let endless = |mut stream: TcpStream| {
-            let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\n");
-            while sent.is_ok() {
-                sent = stream.write_all(b"X-Filler: abcdefghijklmnopqrstuvwxyz\r\n");
-            }
-        };
-        nothing_passes(&listen(endless), 3);
-    }
+#[test]
+fn a_target_that_only_knows_errors_fails() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    // It runs as long as the tests do.
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            // What cannot be read or written is the client's affair.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let (report, code) = report(&["--url", &url, "--exact", "meta-variables/observed"]);
+    assert_eq!(code, 1, "{}", report["summary"]);
 }
 
 /// A `serve` process, ended with the test.

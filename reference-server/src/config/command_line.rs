@@ -5,10 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::{
-    ConfigError, Deployment, EngineLimits, Limits, LogTarget, ServerConfig, TlsFiles,
-    load_environment_file,
-};
+use super::{ConfigError, Deployment, EngineLimits, Limits, LogTarget, ServerConfig, TlsFiles};
 use crate::configured_environment;
 use crate::request::Authority;
 
@@ -67,15 +64,12 @@ pub struct CommandLine {
 impl CommandLine {
     /// Reads the files that the command line names.
     pub fn load(self) -> Result<(EngineLimits, ServerConfig), ConfigError> {
-        let file_variables = match &self.env_file {
-            Some(path) => load_environment_file(path)?,
-            None => Vec::new(),
-        };
         let config = ServerConfig {
             listen: self.listen,
             hostname: self.hostname,
             deployment: Deployment::load(&self.config)?,
-            environment: configured_environment::configured(file_variables, self.env),
+            environment: self.env,
+            environment_file: self.env_file,
             log: match self.log_dir {
                 Some(directory) => LogTarget::Directory(directory),
                 None => LogTarget::Stderr,

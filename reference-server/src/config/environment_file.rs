@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::ConfigError;
-use crate::configured_environment::{Variables, parse_line};
+use crate::configured_environment::Variables;
+use crate::semantics::Semantics;
 
 /// Reads a file with a variable on each line, `NAME=VALUE` or `NAME="VALUE"`; lines that are
 /// empty or begin with `#` are skipped. The variables come in the order of the file.
-pub fn load(path: &Path) -> Result<Variables, ConfigError> {
+pub fn load(steps: &dyn Semantics, path: &Path) -> Result<Variables, ConfigError> {
     let error = |line, problem| ConfigError {
         file: path.to_owned(),
         line,
@@ -17,7 +18,9 @@ pub fn load(path: &Path) -> Result<Variables, ConfigError> {
         .map_err(|cause| error(None, format!("cannot read the environment file: {cause}")))?;
     let mut variables = Variables::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let variable = parse_line(line).map_err(|problem| error(Some(number), problem))?;
+        let variable = steps
+            .parse_environment_line(line)
+            .map_err(|problem| error(Some(number), problem))?;
         variables.extend(variable);
     }
     Ok(variables)
@@ -26,6 +29,7 @@ pub fn load(path: &Path) -> Result<Variables, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::semantics::Conforming;
 
     #[test]
     fn files() {
@@ -33,10 +37,10 @@ mod tests {
         let path = directory.path().join("env");
         std::fs::write(&path, "# comment\nA=b c\n\nB=\"d\"\r\n").expect("a file");
         let expected = [("A", "b c"), ("B", "d")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-        assert_eq!(load(&path), Ok(expected.to_vec()));
+        assert_eq!(load(&Conforming, &path), Ok(expected.to_vec()));
 
         std::fs::write(&path, "A=b\nC\n").expect("a file");
-        let message = load(&path).map_err(|error| error.to_string());
+        let message = load(&Conforming, &path).map_err(|error| error.to_string());
         let expected = format!("{}:2: \"C\" has no `=`; write NAME=VALUE", path.display());
         assert_eq!(message, Err(expected));
     }

@@ -116,7 +116,7 @@ async fn serve(
     let argv = entry.argv.as_deref();
     let invocation = pipeline::invoke(steps, &call, argv, &context.environment, bytes)?;
     let run = context
-        .engine
+        .host
         .run(Job {
             program: entry.program.clone(),
             entrypoint: entry.entrypoint.clone(),

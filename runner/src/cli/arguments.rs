@@ -57,6 +57,17 @@ pub enum Command {
     Schema,
     /// Print the page that says which cases test which rule
     Coverage,
+    /// Print the page that says which faults the suite detects, from spec/detection.json
+    Detection,
+    /// Run the suite against faulty servers, to measure what it detects
+    #[cfg(feature = "mutants")]
+    Mutants(MutantsArguments),
+    /// Run the suite against servers that are none, and see that no must case passes
+    NullScore {
+        /// How to print what passes
+        #[arg(long, value_enum, default_value_t)]
+        format: ListFormat,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -198,6 +209,23 @@ pub struct ServeArguments {
     /// Where to serve the first; the others get the ports that follow. Port 0: free ones
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
+}
+
+#[cfg(feature = "mutants")]
+#[derive(Debug, Args)]
+pub struct MutantsArguments {
+    /// Only mutants whose name or rule contains one of these
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
+    /// Run the cases of the mutant's rule only, and stop at the first that fails
+    #[arg(long)]
+    pub fast: bool,
+    /// Mutants that run at the same time
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = parse_jobs)]
+    pub jobs: usize,
+    /// How to report on standard output
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ListFormat,
 }
 
 #[derive(Debug, Args)]

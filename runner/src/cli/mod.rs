@@ -1,6 +1,9 @@
 //! The command line: what the user asks for, and the exit code that answers.
 
 mod arguments;
+#[cfg(feature = "mutants")]
+mod mutants;
+mod null_score;
 mod run;
 #[cfg(feature = "reference-server")]
 mod serve;
@@ -11,11 +14,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::case::schema;
+use crate::detection::{self, Published};
 use crate::export;
 use crate::problem::Problem;
 use crate::suite::Suite;
-use crate::suite::check;
-use crate::{coverage, explain, list};
+use crate::{check, coverage, explain, list};
 use arguments::{
     Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, What,
 };
@@ -96,7 +99,7 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
         },
         Command::Check => {
             let suite = load()?;
-            let problems = check::completeness(&suite);
+            let problems = check::problems(&suite);
             if problems.is_empty() {
                 print(&format!(
                     "{} rules, {} cases, {} deployments: nothing is wrong\n",
@@ -119,6 +122,17 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
         }
         Command::Schema => print(&schema::text()),
         Command::Coverage => print(&coverage::page(&load()?)),
+        Command::Detection => {
+            let suite = load()?;
+            match Published::read(&suite.files) {
+                Ok(Some(published)) => print(&detection::page(&suite, &published)),
+                Ok(None) => Err(Failure::usage(format!("there is no {}", detection::PATH))),
+                Err(problem) => Err(Failure::usage(problem.to_string())),
+            }
+        }
+        #[cfg(feature = "mutants")]
+        Command::Mutants(mutants) => mutants::mutants(load()?, &mutants),
+        Command::NullScore { format } => null_score::null_score(load()?, format),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let mut text = Vec::new();

@@ -25,6 +25,7 @@ fn rule(id: &str, level: Level, profile: Profile, statement: &str) -> Rule {
         statement: statement.to_owned(),
         text: format!("{statement}\n\nFor example `x`.\n\n*Why:* the sources\nagree."),
         waiver: None,
+        mutant_waiver: None,
         behaviours: Default::default(),
     }
 }

@@ -1,7 +1,8 @@
 //! The bundled reference server: started in this process, with the deployments as wagi reads them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::oneshot;
 use wagi_reference_server::config::{
     self, EngineLimits, Limits, LogTarget, ServerConfig, TlsFiles,
 };
-use wagi_reference_server::{Conforming, Engine, Semantics, Server, configured_environment};
+use wagi_reference_server::{Conforming, Engine, Server};
 
 use super::target::{Launcher, Started, Target};
 use crate::case::Start;
@@ -22,10 +23,12 @@ use crate::wire::{Endpoint, Scheme};
 /// A guest of the bundled server may take so long: short, since cases wait for it.
 const GUEST_TIME: Duration = Duration::from_secs(2);
 
+/// Port 0: the system chooses one that is free.
+const FREE_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// The bundled server's engine and the folder that holds its deployments.
 pub struct Bundled {
     engine: Engine,
-    steps: Arc<dyn Semantics>,
     folder: TempDir,
     log: LogTarget,
 }
@@ -59,14 +62,6 @@ impl Bundled {
     /// # Errors
     /// What keeps it from being set up.
     pub fn new(log: LogTarget) -> Result<Self, String> {
-        Self::with_steps(log, Arc::new(Conforming))
-    }
-
-    /// Prepares the engine for a server with these steps.
-    ///
-    /// # Errors
-    /// What keeps it from being set up.
-    pub fn with_steps(log: LogTarget, steps: Arc<dyn Semantics>) -> Result<Self, String> {
         let engine = Engine::new(&EngineLimits::default()).map_err(|error| error.to_string())?;
         let folder = tempfile::Builder::new()
             .prefix("wagi-conformance-")
@@ -74,7 +69,6 @@ impl Bundled {
             .map_err(|error| format!("failed to make a temporary folder: {error}"))?;
         Ok(Self {
             engine,
-            steps,
             folder,
             log,
         })
@@ -95,9 +89,8 @@ impl Bundled {
             deployment.start == Start::Served && wanted.contains(&deployment.name)
         });
         for deployment in deployments {
-            let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let server = self
-                .serve(suite, deployment, free_port)
+                .serve(suite, deployment, FREE_PORT)
                 .await
                 .map_err(|error| {
                     format!(
@@ -112,7 +105,7 @@ impl Bundled {
             name: "the bundled reference server".to_owned(),
             endpoints,
             unclaimed: BTreeSet::new(),
-            launcher: Some(Launcher::Bundled(Arc::new(self))),
+            launcher: Some(Arc::new(self)),
         };
         Ok(BundledTarget { target, running })
     }
@@ -134,32 +127,14 @@ impl Bundled {
     }
 
     async fn bind(&self, written: &Written, address: SocketAddr) -> Result<Running, String> {
-        let deployment =
-            config::Deployment::load(&written.config).map_err(|error| error.to_string())?;
-        let from_file = match &written.environment_file {
-            Some(path) => config::load_environment_file(path).map_err(|error| error.to_string())?,
-            None => Vec::new(),
-        };
         let config = ServerConfig {
-            environment: configured_environment::configured(from_file, written.environment.clone()),
-            log: self.log.clone(),
-            tls: written
-                .tls
-                .clone()
-                .map(|(certificate, key)| TlsFiles { certificate, key }),
-            limits: Limits {
-                guest_time: GUEST_TIME,
-                ..Limits::default()
-            },
-            ..ServerConfig::new(address, deployment)
+            listen: address,
+            ..server_config(written, self.log.clone())?
         };
-        let server = Server::bind(&self.engine, config, self.steps.clone())
+        let scheme = scheme(&config);
+        let server = Server::bind(&self.engine, config, Arc::new(Conforming))
             .await
             .map_err(|error| error.to_string())?;
-        let scheme = match written.tls {
-            Some(_) => Scheme::Https,
-            None => Scheme::Http,
-        };
         let endpoint = Endpoint::at(scheme, server.local_addr());
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(server.run(async {
@@ -171,20 +146,55 @@ impl Bundled {
             _stop: stop,
         })
     }
+}
 
-    /// Starts a server for a case that is about starting.
-    pub async fn start(&self, suite: &Suite, deployment: &Deployment) -> Started {
-        let folder = self.folder.path().join(deployment.name.replace('/', "-"));
-        let written = match wagi::write_deployment(suite, deployment, &folder) {
-            Ok(written) => written,
-            Err(error) => return Started::Failed(error.to_string()),
-        };
-        match self
-            .bind(&written, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-            .await
-        {
-            Ok(running) => Started::Serving(running.endpoint.clone(), Box::new(running)),
-            Err(message) => Started::Refused(message),
-        }
+impl Launcher for Bundled {
+    fn start<'a>(
+        &'a self,
+        suite: &'a Suite,
+        deployment: &'a Deployment,
+    ) -> Pin<Box<dyn Future<Output = Started> + Send + 'a>> {
+        Box::pin(async {
+            let folder = self.folder.path().join(deployment.name.replace('/', "-"));
+            let written = match wagi::write_deployment(suite, deployment, &folder) {
+                Ok(written) => written,
+                Err(error) => return Started::Failed(error.to_string()),
+            };
+            match self.bind(&written, FREE_PORT).await {
+                Ok(running) => Started::Serving(running.endpoint.clone(), Box::new(running)),
+                Err(message) => Started::Refused(message),
+            }
+        })
+    }
+}
+
+/// The configuration of a server for the deployment `written`, at a free port of this machine.
+///
+/// # Errors
+/// What is wrong with the deployment's files.
+pub(crate) fn server_config(written: &Written, log: LogTarget) -> Result<ServerConfig, String> {
+    let deployment =
+        config::Deployment::load(&written.config).map_err(|error| error.to_string())?;
+    Ok(ServerConfig {
+        environment: written.environment.clone(),
+        environment_file: written.environment_file.clone(),
+        log,
+        tls: written
+            .tls
+            .clone()
+            .map(|(certificate, key)| TlsFiles { certificate, key }),
+        limits: Limits {
+            guest_time: GUEST_TIME,
+            ..Limits::default()
+        },
+        ..ServerConfig::new(FREE_PORT, deployment)
+    })
+}
+
+/// How a server with this configuration is spoken to.
+pub(crate) fn scheme(config: &ServerConfig) -> Scheme {
+    match config.tls {
+        Some(_) => Scheme::Https,
+        None => Scheme::Http,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{CaseId, RuleId};
 use crate::judge::Finding;
@@ -75,7 +75,7 @@ pub struct ExchangeRecord {
 }
 
 /// What is known of a case after a run. `spec/cases.md` defines each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Every answer is allowed.

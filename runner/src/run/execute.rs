@@ -17,8 +17,8 @@ use crate::id::CaseId;
 use crate::judge::{self, Finding, Judgement};
 use crate::spec::Level;
 use crate::suite::Suite;
-use crate::suite::check::REFUSED;
 use crate::suite::deployment::name_of;
+use crate::suite::links::REFUSED;
 use crate::wire::{Endpoint, Limits, Outcome, converse};
 
 /// How cases are run.
@@ -176,14 +176,7 @@ impl Run {
 
     /// The selected cases, their prerequisites, and the prerequisites of these.
     fn with_prerequisites(&self) -> HashSet<CaseId> {
-        let mut needed = HashSet::new();
-        let mut open: Vec<&CaseId> = self.selected.iter().collect();
-        while let Some(id) = open.pop() {
-            if needed.insert(id.clone()) {
-                open.extend(self.prerequisites.get(id).into_iter().flatten());
-            }
-        }
-        needed
+        closure(&self.selected, &self.prerequisites)
     }
 
     /// Makes sure that each deployment's server answers at all, before any case waits for it.
@@ -356,6 +349,28 @@ impl Run {
         // Nobody listens any more when the reports have failed; the run is over soon.
         let _ = self.events.send(event);
     }
+}
+
+/// The names of the deployments in which the cases `selected` and their prerequisites run.
+pub fn deployments(suite: &Suite, selected: &HashSet<CaseId>) -> BTreeSet<String> {
+    let needed = closure(selected, &prerequisites(suite));
+    let cases = suite.cases.iter().filter(|case| needed.contains(&case.id));
+    cases.map(name_of).collect()
+}
+
+/// The cases `selected`, their prerequisites, and the prerequisites of these.
+fn closure(
+    selected: &HashSet<CaseId>,
+    prerequisites: &HashMap<CaseId, Vec<CaseId>>,
+) -> HashSet<CaseId> {
+    let mut needed = HashSet::new();
+    let mut open: Vec<&CaseId> = selected.iter().collect();
+    while let Some(id) = open.pop() {
+        if needed.insert(id.clone()) {
+            open.extend(prerequisites.get(id).into_iter().flatten());
+        }
+    }
+    needed
 }
 
 /// The prerequisites of every case, with the rows of tables told one by one.

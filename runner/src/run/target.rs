@@ -1,6 +1,7 @@
 //! What is tested: where each deployment is served, and what the server claims to offer.
 
 use std::collections::{BTreeSet, HashMap};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::case::MAIN_DEPLOYMENT;
@@ -21,18 +22,17 @@ pub struct Target {
     pub unclaimed: BTreeSet<Profile>,
     /// Starts servers for the cases that are about starting; not there if the target was started
     /// by someone else.
-    pub launcher: Option<Launcher>,
+    pub launcher: Option<Arc<dyn Launcher>>,
 }
 
 /// Starts servers.
-#[derive(Clone, Debug)]
-pub enum Launcher {
-    /// The bundled reference server, in this process.
-    #[cfg(feature = "reference-server")]
-    Bundled(Arc<super::bundled::Bundled>),
-    /// There is none: makes the type inhabited when the reference server is left out.
-    #[cfg(not(feature = "reference-server"))]
-    None(Arc<std::convert::Infallible>),
+pub trait Launcher: std::fmt::Debug + Send + Sync {
+    /// Starts a server for `deployment`.
+    fn start<'a>(
+        &'a self,
+        suite: &'a Suite,
+        deployment: &'a Deployment,
+    ) -> Pin<Box<dyn Future<Output = Started> + Send + 'a>>;
 }
 
 /// What became of an attempt to start a server.
@@ -43,22 +43,6 @@ pub enum Started {
     Refused(String),
     /// It could not be tried: why.
     Failed(String),
-}
-
-impl Launcher {
-    /// Starts a server for `deployment`.
-    #[cfg_attr(
-        not(feature = "reference-server"),
-        expect(clippy::unused_async, unused_variables)
-    )]
-    pub async fn start(&self, suite: &Suite, deployment: &Deployment) -> Started {
-        match self {
-            #[cfg(feature = "reference-server")]
-            Self::Bundled(bundled) => bundled.start(suite, deployment).await,
-            #[cfg(not(feature = "reference-server"))]
-            Self::None(never) => match **never {},
-        }
-    }
 }
 
 /// `[DEPLOYMENT=]URL` as the command line has it.

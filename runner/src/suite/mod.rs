@@ -1,9 +1,9 @@
 //! The suite: its specification, its cases, its guests, and the deployments derived from them.
 
-pub mod check;
 pub mod deployment;
 pub mod files;
 pub mod guest;
+pub mod links;
 
 use std::collections::HashMap;
 
@@ -52,7 +52,7 @@ impl Suite {
                 .position(|area| *area == case.area())
         };
         cases.sort_by_key(|case| (chapter(case), case.id.file().to_owned()));
-        problems.extend(check::links(&specification, &cases, &guests));
+        problems.extend(links::problems(&specification, &cases, &guests));
         let (deployments, contradictions) = deployment::derive(&cases);
         problems.extend(contradictions);
         if problems.is_empty() {

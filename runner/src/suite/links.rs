@@ -1,13 +1,12 @@
-//! Whether the parts of the suite agree: identifiers that lead somewhere, levels that fit, and
-//! coverage both ways.
+//! Whether the parts of the suite fit together, so that cases can be run: identifiers that lead
+//! somewhere, levels that fit, no circles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::file_of;
 use super::guest::Guests;
-use super::{Suite, file_of};
 use crate::case::request::Demand;
-use crate::case::{Case, Start, schema};
-use crate::coverage;
+use crate::case::{Case, Start};
 use crate::id::{CaseId, RuleId};
 use crate::problem::{Problem, near_miss};
 use crate::spec::{AREAS, Level, Specification};
@@ -17,7 +16,7 @@ pub const REFUSED: &str = "refused";
 
 /// What keeps the cases from being run: identifiers that lead nowhere, levels that do not fit,
 /// prerequisites in a circle.
-pub fn links(specification: &Specification, cases: &[Case], guests: &Guests) -> Vec<Problem> {
+pub fn problems(specification: &Specification, cases: &[Case], guests: &Guests) -> Vec<Problem> {
     let mut problems = Vec::new();
     let ids: BTreeSet<&str> = cases
         .iter()
@@ -143,65 +142,4 @@ fn circle(cases: &[Case]) -> Option<Problem> {
         }
         done.extend(ready);
     }
-}
-
-/// What the whole suite owes beyond running: every rule has a case or a waiver, every guest is
-/// used, every case names the schema, and the generated pages of `spec/` are not stale.
-pub fn completeness(suite: &Suite) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let coverage = coverage(suite);
-    for rule in suite.specification.rules.values() {
-        let covered = coverage.contains_key(&rule.id);
-        let message = match (&rule.waiver, covered) {
-            (None, false) => "has neither a case nor a waiver (a paragraph `*No case:* reason`)",
-            (Some(_), true) => "has a waiver although a case tests it",
-            _ => continue,
-        };
-        let message = format!("rule `{}` {message}", rule.id);
-        problems.push(Problem::at_line(&rule.file, rule.line, message));
-    }
-    for (name, _) in suite.guests.iter() {
-        let used = suite
-            .cases
-            .iter()
-            .flat_map(|case| &case.routes)
-            .any(|route| route.guest == name);
-        if !used && name != "hello" {
-            problems.push(Problem::in_file(
-                &format!("guest-modules/{name}"),
-                "no case deploys this guest",
-            ));
-        }
-    }
-    for case in &suite.cases {
-        let expected = "../../spec/case.schema.json";
-        if case.schema.as_deref() != Some(expected) {
-            let message = format!("must name its schema: \"$schema\": \"{expected}\"");
-            problems.push(Problem::in_file(&file_of(case), message));
-        }
-    }
-    let generated = [
-        (schema::PATH, schema::text(), "schema"),
-        (coverage::PATH, coverage::page(suite), "coverage"),
-    ];
-    for (path, text, command) in generated {
-        if suite.files.get(path) != Some(text.as_bytes()) {
-            let message = format!("is stale: write it anew, `wagi-conformance {command} > {path}`");
-            problems.push(Problem::in_file(path, message));
-        }
-    }
-    problems.sort();
-    problems.dedup();
-    problems
-}
-
-/// The cases of each rule that has any.
-pub fn coverage(suite: &Suite) -> BTreeMap<&RuleId, Vec<&CaseId>> {
-    let mut coverage: BTreeMap<&RuleId, Vec<&CaseId>> = BTreeMap::new();
-    for case in &suite.cases {
-        for rule in &case.rules {
-            coverage.entry(rule).or_default().push(&case.id);
-        }
-    }
-    coverage
 }

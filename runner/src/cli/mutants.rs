@@ -1,0 +1,55 @@
+//! `mutants`: the suite against servers that break one rule each.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use super::arguments::{ListFormat, MutantsArguments};
+use super::{EXIT_CONFORMS, EXIT_FAILED, EXIT_TARGET, Failure, listed, print};
+use crate::detection::{self, Extent};
+use crate::mutation::{self, Options};
+use crate::suite::Suite;
+
+pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure> {
+    let mutants = mutation::select(&suite, &arguments.filters).map_err(Failure::usage)?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::usage(format!("failed to start the runtime: {error}")))?;
+    let suite = Arc::new(suite);
+    let options = Options {
+        extent: if arguments.fast {
+            Extent::Fast
+        } else {
+            Extent::Full
+        },
+        jobs: arguments.jobs,
+    };
+    let (mut done, all) = (0, mutants.len());
+    let tell = |mutant: &detection::Tried| {
+        done += 1;
+        // Nothing is left to tell if standard error is closed.
+        let _ = writeln!(io::stderr(), "[{done}/{all}] {}", detection::line(mutant));
+    };
+    let result = runtime.block_on(mutation::run(suite.clone(), mutants, options, tell));
+    // Servers that hang must not keep this process.
+    runtime.shutdown_background();
+    let detection = result.map_err(|message| Failure {
+        code: EXIT_TARGET,
+        message,
+    })?;
+    print(&match arguments.format {
+        ListFormat::Text => detection::text(&detection),
+        ListFormat::Json => detection
+            .json()
+            .map_err(|error| Failure::usage(format!("failed to write JSON: {error}")))?,
+    })?;
+    let problems = if arguments.filters.is_empty() {
+        detection::problems(&suite, &detection)
+    } else {
+        detection::mutant_problems(&detection.mutants)
+    };
+    if problems.is_empty() {
+        return Ok(EXIT_CONFORMS);
+    }
+    // Nothing is left to tell if standard error is closed.
+    let _ = writeln!(io::stderr(), "error: {}", listed(&problems));
+    Ok(EXIT_FAILED)
+}

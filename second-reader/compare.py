@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Compare two JSON reports of the WAGI conformance suite: `compare.py ONE.json OTHER.json`.
+
+Exits with 1 if a case has another verdict, or another observed behaviour, in the one than in the other.
+"""
+import json
+import sys
+
+
+def read(path):
+    """What a report says of each case: verdict, behaviours and reason."""
+    with open(path, encoding="utf-8") as file:
+        return {case["id"]: (case["verdict"], case["observed"], case["reason"]) for case in json.load(file)["cases"]}
+
+
+def main():
+    """Print each difference, then how much was compared."""
+    one, other = read(sys.argv[1]), read(sys.argv[2])
+    differences = 0
+    for name in list(one) + [name for name in other if name not in one]:
+        a, b = one.get(name, ("missing", [], None)), other.get(name, ("missing", [], None))
+        if a[:2] != b[:2]:
+            differences += 1
+            print(f"{name}\n  {a[0]} {a[1]} {a[2] or ''}\n  {b[0]} {b[1]} {b[2] or ''}")
+    behaviours = sum(len(case[1]) for case in one.values())
+    print(f"{len(one.keys() | other.keys())} verdicts and {behaviours} behaviours compared, {differences} differences")
+    sys.exit(1 if differences else 0)
+
+
+if __name__ == "__main__":
+    main()
