@@ -251,6 +251,12 @@ fn check_expectation(
             {
                 return Err(format!("the field `{name}` is named twice"));
             }
+            if name == "*" && !matches!(field, FieldMatcher::One(_)) {
+                return Err(
+                    "the field `*` stands for several: it takes one matcher for each value"
+                        .to_owned(),
+                );
+            }
             match field {
                 FieldMatcher::One(matcher) | FieldMatcher::Joined(matcher) => {
                     check_matcher(matcher, values)?;

@@ -237,4 +237,4 @@ impl Detection {
 }
 
 /// How the results are written.
-const COMMAND: &str = "cargo run --features mutants -- mutants --format json > spec/detection.json";
+const COMMAND: &str = "cargo run --features mutants -- mutants --format json > detection.json && mv detection.json spec/";

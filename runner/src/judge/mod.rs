@@ -202,8 +202,12 @@ fn against(
             "a complete HTTP response with status {}",
             expected.status
         )),
-        (Answer::Closed, Outcome::Closed) | (Answer::Incomplete, Outcome::Incomplete { .. }) => {
-            Vec::new()
+        (Answer::Incomplete, Outcome::Incomplete { .. }) => Vec::new(),
+        (Answer::Closed, Outcome::Closed(interim)) => {
+            let may_continue = asks_to_continue(request, values);
+            response::unasked_interim(interim, may_continue)
+                .into_iter()
+                .collect()
         }
         (Answer::Closed, _) => mismatch("the connection is closed without a response"),
         (Answer::Incomplete, _) => mismatch("a response that breaks off"),
@@ -241,7 +245,7 @@ pub fn describe(outcome: &Outcome) -> String {
                 visible(body),
             )
         }
-        Outcome::Closed => "the connection was closed without a response".to_owned(),
+        Outcome::Closed(_) => "the connection was closed without a response".to_owned(),
         Outcome::Incomplete { why, received, .. } => {
             format!(
                 "a response that breaks off: {why}; received: {}",
@@ -334,7 +338,11 @@ mod tests {
     fn any_of_the_allowed_answers_passes() {
         let demand = json!({ "expect": [{ "status": 200, "body": "<nonce>{{nonce}}" }, "closed"] });
         assert_eq!(judge(&demand, ok("<nonce><nonce>")).0, Judgement::Passed);
-        assert_eq!(judge(&demand, Outcome::Closed).0, Judgement::Passed);
+        assert_eq!(judge(&demand, Outcome::Closed(vec![])).0, Judgement::Passed);
+        assert_eq!(
+            judge(&demand, Outcome::Closed(vec![103])).0,
+            Judgement::Failed
+        );
         assert_eq!(judge(&demand, ok("")).0, Judgement::Failed);
         let silent = Outcome::TimedOut {
             received: Vec::new(),
@@ -386,7 +394,7 @@ mod tests {
             };
             let mut exchanges = vec![exchange(0, 0, ok(r#"{"a":1}"#))];
             for (copy, body) in bodies.into_iter().enumerate() {
-                exchanges.push(exchange(1, copy, body.map_or(Outcome::Closed, ok)));
+                exchanges.push(exchange(1, copy, body.map_or(Outcome::Closed(vec![]), ok)));
             }
             case(&a_case, &exchanges, &values())
         };

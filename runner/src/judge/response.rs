@@ -74,19 +74,7 @@ pub fn mismatches(
         "body",
         values,
     ));
-    let unasked: Vec<String> = response
-        .interim
-        .iter()
-        .filter(|status| !(may_continue && **status == 100))
-        .map(ToString::to_string)
-        .collect();
-    if !unasked.is_empty() {
-        found.push(Mismatch {
-            place: "interim responses".to_owned(),
-            expected: Side::Words("none that was not asked for".to_owned()),
-            got: Side::Words(unasked.join(", ")),
-        });
-    }
+    found.extend(unasked_interim(&response.interim, may_continue));
     if !response.excess.is_empty() {
         found.push(Mismatch {
             place: "after the response".to_owned(),
@@ -95,6 +83,21 @@ pub fn mismatches(
         });
     }
     found
+}
+
+/// Interim responses that nobody asked for: only `100`, and only where the client waits for it, is
+/// in order.
+pub fn unasked_interim(interim: &[u16], may_continue: bool) -> Option<Mismatch> {
+    let unasked: Vec<String> = interim
+        .iter()
+        .filter(|status| !(may_continue && **status == 100))
+        .map(ToString::to_string)
+        .collect();
+    (!unasked.is_empty()).then(|| Mismatch {
+        place: "interim responses".to_owned(),
+        expected: Side::Words("none that was not asked for".to_owned()),
+        got: Side::Words(unasked.join(", ")),
+    })
 }
 
 fn occurrences<'a>(name: &str, response: &'a Response) -> Vec<&'a [u8]> {

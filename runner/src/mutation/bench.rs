@@ -252,6 +252,7 @@ async fn serve(
             let address = address_of(&listener)?;
             config.hostname = Authority::parse(&address.to_string());
             config.listen = twin(address).await.unwrap_or(config.listen);
+            steps = relay.steps();
             front = Some((listener, relay));
         }
     }

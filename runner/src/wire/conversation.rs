@@ -309,7 +309,7 @@ impl Context {
                     }
                 }
             }
-            Line::Ended => Err((Outcome::Closed, Line::Ended)),
+            Line::Ended => Err((Outcome::Closed(Vec::new()), Line::Ended)),
             Line::Unusable(why) => Err((Outcome::NotSent(why.clone()), Line::Unusable(why))),
             Line::None | Line::Open { .. } => {
                 let why = "it shares the connection of the request before it, but there is none";
@@ -401,7 +401,7 @@ impl Context {
                 _ = sending => {}
                 () = up(self.limits.answer) => {}
             }
-            let closed = || (Outcome::Closed, started.elapsed());
+            let closed = || (Outcome::Closed(Vec::new()), started.elapsed());
             return (group.iter().map(|_| closed()).collect(), Rest::Sent);
         }
 
@@ -484,10 +484,10 @@ fn behind(before: &Outcome) -> Outcome {
             received,
         },
         Outcome::Response(_)
-        | Outcome::Closed
+        | Outcome::Closed(_)
         | Outcome::Incomplete { .. }
         | Outcome::Unreachable(_)
-        | Outcome::NotSent(_) => Outcome::Closed,
+        | Outcome::NotSent(_) => Outcome::Closed(Vec::new()),
     }
 }
 
@@ -516,7 +516,7 @@ fn unusable(last: &Outcome, group: &[Prepared], rest: &Rest) -> Option<Line> {
             }
         },
         _ if gone(Close::Both) => "the client closed the connection before".to_owned(),
-        Outcome::Closed | Outcome::Incomplete { .. } => return Some(Line::Ended),
+        Outcome::Closed(_) | Outcome::Incomplete { .. } => return Some(Line::Ended),
         Outcome::TimedOut { .. } => "the request before it was not answered in time".to_owned(),
         Outcome::NotHttp { .. } => "the answer before it is not HTTP".to_owned(),
         Outcome::TooLarge { what, limit } => {
@@ -532,7 +532,9 @@ fn without_alert(outcome: Outcome) -> Outcome {
     /// The type of an alert record and the first octet of every version (RFC 8446 section 5.1).
     const ALERT: [u8; 2] = [21, 3];
     match outcome {
-        Outcome::NotHttp { received, .. } if received.starts_with(&ALERT) => Outcome::Closed,
+        Outcome::NotHttp { received, .. } if received.starts_with(&ALERT) => {
+            Outcome::Closed(Vec::new())
+        }
         outcome => outcome,
     }
 }
@@ -819,7 +821,11 @@ mod tests {
             )
             .await;
             assert_eq!(status(&exchanges[0]), 404);
-            assert_eq!(exchanges[1].outcome, Outcome::Closed, "lingers: {lingers}");
+            assert_eq!(
+                exchanges[1].outcome,
+                Outcome::Closed(vec![]),
+                "lingers: {lingers}"
+            );
         }
     }
 
@@ -902,7 +908,11 @@ mod tests {
         ];
         let started = Instant::now();
         let exchanges = talk(&server, &members).await;
-        assert!(exchanges.iter().all(|e| e.outcome == Outcome::Closed));
+        assert!(
+            exchanges
+                .iter()
+                .all(|e| e.outcome == Outcome::Closed(vec![]))
+        );
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 
@@ -998,7 +1008,7 @@ mod tests {
             ],
         )
         .await;
-        assert_eq!(exchanges[0].outcome, Outcome::Closed);
+        assert_eq!(exchanges[0].outcome, Outcome::Closed(vec![]));
         assert!(exchanges[0].duration < Duration::from_millis(500));
         assert!(matches!(&exchanges[1].outcome, Outcome::NotSent(why) if why.contains("client")));
         while server.received() != ["ab", "c"] {
@@ -1017,7 +1027,7 @@ mod tests {
         let members = [r#""target": "/""#, r#""target": "/", "connection": "same""#];
         let exchanges = talk(&server, &members).await;
         assert_eq!(status(&exchanges[0]), 200);
-        assert_eq!(exchanges[1].outcome, Outcome::Closed);
+        assert_eq!(exchanges[1].outcome, Outcome::Closed(vec![]));
     }
 
     #[tokio::test]
@@ -1053,7 +1063,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_server_can_keep_the_client() {
-        let is_closed: fn(&Outcome) -> bool = |outcome| *outcome == Outcome::Closed;
+        let is_closed: fn(&Outcome) -> bool = |outcome| *outcome == Outcome::Closed(vec![]);
         let is_unreachable: fn(&Outcome) -> bool = |o| matches!(o, Outcome::Unreachable(_));
         let is_late: fn(&Outcome) -> bool = |o| matches!(o, Outcome::TimedOut { .. });
         let is_garbage: fn(&Outcome) -> bool = |o| matches!(o, Outcome::NotHttp { .. });
@@ -1198,7 +1208,7 @@ mod tests {
         )
         .await;
         assert_eq!(statuses(&exchanges[..2]), [200, 201]);
-        assert_eq!(exchanges[2].outcome, Outcome::Closed);
+        assert_eq!(exchanges[2].outcome, Outcome::Closed(vec![]));
         assert_eq!(statuses(&exchanges[3..]), [200; 4]);
     }
 

@@ -86,8 +86,8 @@ pub enum Outcome {
     Response(Response),
     /// The connection ended before the first octet of a final response (or the client closed it
     /// itself, as the case said). Also where a server that speaks TLS meets a client that does
-    /// not, and answers with a TLS alert.
-    Closed,
+    /// not, and answers with a TLS alert. With the status codes of the interim responses before.
+    Closed(Vec<u16>),
     /// A response began, but the connection ended before it was complete.
     Incomplete {
         /// What was being read, and how the connection ended.

@@ -140,7 +140,7 @@ fn head_failure(error: &reqwest::Error) -> Outcome {
     } else if error.is_timeout() {
         timed_out()
     } else if ended || why.contains(ENDED) {
-        Outcome::Closed
+        Outcome::Closed(Vec::new())
     } else {
         Outcome::NotHttp {
             why,
@@ -228,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn hostile_servers_are_told_apart() {
         let closing = outcome(&Server::canned(&[""]).await).await;
-        assert_eq!(closing, Outcome::Closed);
+        assert_eq!(closing, Outcome::Closed(Vec::new()));
         let garbage = outcome(&Server::canned(&["garbage\r\n\r\n"]).await).await;
         assert!(matches!(garbage, Outcome::NotHttp { .. }), "{garbage:?}");
         let short = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";

@@ -110,7 +110,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         match end {
             None => Outcome::TimedOut { received },
             Some(Ok(response)) => Outcome::Response(response),
-            Some(Err(Fault::Closed)) => Outcome::Closed,
+            Some(Err(Fault::Closed)) => Outcome::Closed(progress.interim),
             Some(Err(Fault::NotHttp(why))) => Outcome::NotHttp { why, received },
             Some(Err(Fault::TooLarge(what, limit))) => Outcome::TooLarge { what, limit },
             Some(Err(Fault::Ended)) => Outcome::Incomplete {
@@ -726,7 +726,7 @@ mod tests {
         assert_eq!((switched.status, switched.interim), (101, vec![]));
         assert_eq!(
             read_closed("HTTP/1.1 100 Continue\r\n\r\n").await,
-            Outcome::Closed
+            Outcome::Closed(vec![100])
         );
     }
 
@@ -828,7 +828,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_ends_early_is_told() {
-        assert_eq!(read_closed("").await, Outcome::Closed);
+        assert_eq!(read_closed("").await, Outcome::Closed(vec![]));
         for (octets, part) in [
             ("H", "was closed within the head"),
             ("HTTP/1.1 200 OK\r\nA: b\r\n", "was closed within the head"),
@@ -873,7 +873,7 @@ mod tests {
             let mut reader = pieces(octets.as_bytes(), 7);
             reader.source.end = Some(kind);
             match (read_from(&mut reader, "GET").await, part) {
-                (Outcome::Closed, None) => {}
+                (Outcome::Closed(_), None) => {}
                 (Outcome::Incomplete { why, .. }, Some(part)) => {
                     assert!(why.contains(part), "{why}");
                 }
