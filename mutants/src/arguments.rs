@@ -518,11 +518,12 @@ fn no_query() -> Vec<Mutant> {
             {
                 fn split_target(&self, target: &str) -> Target {
                     let mut parts = Conforming.split_target(target);
-                    if let Some((path, query)) = parts.path.clone().split_once("%3F") {
-                        if parts.query.is_none() && query.contains('=') {
-                            parts.path = path.to_owned();
-                            parts.query = Some(query.to_owned());
-                        }
+                    if let Some((path, query)) = parts.path.clone().split_once("%3F")
+                        && parts.query.is_none()
+                        && query.contains('=')
+                    {
+                        parts.path = path.to_owned();
+                        parts.query = Some(query.to_owned());
                     }
                     parts
                 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use wagi_reference_server::Conforming;
 use wagi_reference_server::errors::{Outcome, Run};
-use wagi_reference_server::{Conforming, Semantics};
 
 use crate::Mutant;
 use crate::host::not_started;

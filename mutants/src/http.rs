@@ -1,10 +1,10 @@
 //! Mutants for the chapter `http`.
 
+use wagi_reference_server::Conforming;
 use wagi_reference_server::errors::Failure;
 use wagi_reference_server::http;
 use wagi_reference_server::meta_variables::Call;
 use wagi_reference_server::request::{Authority, Request, Target};
-use wagi_reference_server::{Conforming, Semantics};
 
 use crate::Mutant;
 use crate::relay::{Chunked, Exchange, Message, Reading, Then, proper_size};
@@ -376,7 +376,7 @@ fn methods() -> Vec<Mutant> {
         ),
         step!(
             "http/unknown-methods-refused",
-            "http.methods.reach-guest",
+            "http.methods.unknown",
             "Methods are an enumeration, and one that is not in it is answered with 501.",
             {
                 fn check_host(&self, request: &Request) -> Result<(), Failure> {
@@ -392,7 +392,7 @@ fn methods() -> Vec<Mutant> {
         ),
         step!(
             "http/methods-in-upper-case",
-            "http.methods.reach-guest",
+            "http.methods.unknown",
             "Methods are put into upper case, as if case had no meaning.",
             {
                 fn request_method(&self, call: &Call<'_>) -> String {
@@ -894,7 +894,7 @@ fn limits() -> Vec<Mutant> {
             "A target beyond the buffer is an unexpected error: 500.",
             {
                 fn check_host(&self, request: &Request) -> Result<(), Failure> {
-                    refuse(request, 500, |request| request.target.len() > 60_000)
+                    refuse(request, 500, |request| request.target.len() > 16_000)
                 }
             }
         ),

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::sleep;
+use wagi_reference_server::Engine;
 use wagi_reference_server::config::{ServerConfig, Volume};
 use wagi_reference_server::engine::Job;
 use wagi_reference_server::errors::{Outcome, Run};
 use wagi_reference_server::pipeline::Invocation;
-use wagi_reference_server::Engine;
 use wasmtime::Linker;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::InputStream;
@@ -202,7 +202,12 @@ fn left_over() -> Vec<Mutant> {
             Mutex<HashMap<String, String>>,
             |left, engine, job| {
                 let own = field_variables(&job);
-                let before = std::mem::replace(&mut *lock(left), own);
+                let before = {
+                    let mut left = lock(left);
+                    let before = left.clone();
+                    left.extend(own);
+                    before
+                };
                 add_variables(&mut job, before);
                 engine.run(job).await
             }
@@ -258,7 +263,10 @@ fn share_volumes(mut config: ServerConfig) -> ServerConfig {
         .flat_map(|module| module.volumes.clone())
         .filter(|volume| volume.host.is_dir())
         .collect();
-    for module in modules.iter_mut().filter(|module| module.volumes.is_empty()) {
+    for module in modules
+        .iter_mut()
+        .filter(|module| module.volumes.is_empty())
+    {
         module.volumes.clone_from(&all);
     }
     config
@@ -322,20 +330,25 @@ fn of_the_host() -> Vec<Mutant> {
             "isolation.network.none",
             "The socket of the client's connection is left open for the guest as descriptor 4.",
             |engine, job| {
-                host::run(engine, &job, |_| (), |linker| {
-                    linker.func_wrap(
-                        "wasi_snapshot_preview1",
-                        "sock_shutdown",
-                        |descriptor: i32, _: i32| match descriptor {
-                            4 => 0_i32,
-                            // Not a socket.
-                            0..=3 => 57,
-                            // No such descriptor.
-                            _ => 8,
-                        },
-                    )?;
-                    Ok(())
-                })
+                host::run(
+                    engine,
+                    &job,
+                    |_| (),
+                    |linker| {
+                        linker.func_wrap(
+                            "wasi_snapshot_preview1",
+                            "sock_shutdown",
+                            |descriptor: i32, _: i32| match descriptor {
+                                4 => 0_i32,
+                                // Not a socket.
+                                0..=3 => 57,
+                                // No such descriptor.
+                                _ => 8,
+                            },
+                        )?;
+                        Ok(())
+                    },
+                )
                 .await
             }
         ),
@@ -344,11 +357,7 @@ fn of_the_host() -> Vec<Mutant> {
 
 /// Puts a function of WASI without effect that always gives `errno` in the place of one with these
 /// parameters.
-fn answer_with(
-    linker: &mut Linker<WasiP1Ctx>,
-    name: &str,
-    errno: i32,
-) -> wasmtime::Result<()> {
+fn answer_with(linker: &mut Linker<WasiP1Ctx>, name: &str, errno: i32) -> wasmtime::Result<()> {
     let module = "wasi_snapshot_preview1";
     match name {
         "clock_time_get" => {
@@ -368,9 +377,12 @@ fn wasi() -> Vec<Mutant> {
             "isolation.wasi.clock",
             "The clock was thought to be of no use to guests: no such function.",
             |engine, job| {
-                host::run(engine, &job, |_| (), |linker| {
-                    answer_with(linker, "clock_time_get", 52)
-                })
+                host::run(
+                    engine,
+                    &job,
+                    |_| (),
+                    |linker| answer_with(linker, "clock_time_get", 52),
+                )
                 .await
             }
         ),
@@ -379,9 +391,12 @@ fn wasi() -> Vec<Mutant> {
             "isolation.wasi.clock",
             "The function succeeds without telling the time, which stays 0.",
             |engine, job| {
-                host::run(engine, &job, |_| (), |linker| {
-                    answer_with(linker, "clock_time_get", 0)
-                })
+                host::run(
+                    engine,
+                    &job,
+                    |_| (),
+                    |linker| answer_with(linker, "clock_time_get", 0),
+                )
                 .await
             }
         ),
@@ -390,9 +405,12 @@ fn wasi() -> Vec<Mutant> {
             "isolation.wasi.random",
             "There is no source of random octets in the sandbox: no such function.",
             |engine, job| {
-                host::run(engine, &job, |_| (), |linker| {
-                    answer_with(linker, "random_get", 52)
-                })
+                host::run(
+                    engine,
+                    &job,
+                    |_| (),
+                    |linker| answer_with(linker, "random_get", 52),
+                )
                 .await
             }
         ),
@@ -401,27 +419,32 @@ fn wasi() -> Vec<Mutant> {
             "isolation.wasi.random",
             "Each guest gets a new generator with the same seed.",
             |engine, job| {
-                host::run(engine, &job, |_| (), |linker| {
-                    linker.func_wrap(
-                        "wasi_snapshot_preview1",
-                        "random_get",
-                        |mut caller: wasmtime::Caller<'_, WasiP1Ctx>, at: i32, length: i32| {
-                            let memory = caller.get_export("memory");
-                            let memory = memory.and_then(wasmtime::Extern::into_memory);
-                            let octets: Vec<u8> = (0..length)
-                                .map(|place| (place.wrapping_mul(97) ^ 0x5b) as u8)
-                                .collect();
-                            let at = usize::try_from(at).unwrap_or_default();
-                            let written =
-                                memory.map(|memory| memory.write(&mut caller, at, &octets));
-                            match written {
-                                Some(Ok(())) => 0_i32,
-                                _ => 21,
-                            }
-                        },
-                    )?;
-                    Ok(())
-                })
+                host::run(
+                    engine,
+                    &job,
+                    |_| (),
+                    |linker| {
+                        linker.func_wrap(
+                            "wasi_snapshot_preview1",
+                            "random_get",
+                            |mut caller: wasmtime::Caller<'_, WasiP1Ctx>, at: i32, length: i32| {
+                                let memory = caller.get_export("memory");
+                                let memory = memory.and_then(wasmtime::Extern::into_memory);
+                                let octets: Vec<u8> = (0..length)
+                                    .map(|place| (place.wrapping_mul(97) ^ 0x5b) as u8)
+                                    .collect();
+                                let at = usize::try_from(at).unwrap_or_default();
+                                let written =
+                                    memory.map(|memory| memory.write(&mut caller, at, &octets));
+                                match written {
+                                    Some(Ok(())) => 0_i32,
+                                    _ => 21,
+                                }
+                            },
+                        )?;
+                        Ok(())
+                    },
+                )
                 .await
             }
         ),
@@ -436,11 +459,24 @@ async fn gap() {
     sleep(GAP).await;
 }
 
-/// Takes down a job's invocation, waits, and gives what was taken down last.
-async fn latest(shared: &Mutex<Invocation>, job: &Job) -> Invocation {
-    *lock(shared) = job.invocation.clone();
+/// What requests put down while others come between. Things of different lengths do not meet, so
+/// that a request alone is served well.
+type Shared<T> = Mutex<HashMap<usize, T>>;
+
+/// Puts `own` down, waits, and gives what was put down last.
+async fn latest<T: Clone>(shared: &Shared<T>, length: usize, own: T) -> T {
+    lock(shared).insert(length, own.clone());
     gap().await;
-    lock(shared).clone()
+    lock(shared).get(&length).cloned().unwrap_or(own)
+}
+
+/// The same for a job's invocation; bodies of the same length meet.
+async fn latest_invocation(shared: &Shared<Invocation>, job: &Job) -> Invocation {
+    let own = job.invocation.clone();
+    match own.stdin.len() {
+        0 => own,
+        length => latest(shared, length, own).await,
+    }
 }
 
 fn at_once() -> Vec<Mutant> {
@@ -449,9 +485,9 @@ fn at_once() -> Vec<Mutant> {
             "isolation/environment-in-a-global",
             "isolation.parallel.no-mixing",
             "The environment is built in a global variable, from which another request may take it.",
-            Mutex<Invocation>,
+            Shared<Invocation>,
             |shared, engine, job| {
-                job.invocation.environment = latest(shared, &job).await.environment;
+                job.invocation.environment = latest_invocation(shared, &job).await.environment;
                 engine.run(job).await
             }
         ),
@@ -459,9 +495,9 @@ fn at_once() -> Vec<Mutant> {
             "isolation/input-in-a-global",
             "isolation.parallel.no-mixing",
             "The body is kept in a global variable until the guest reads it.",
-            Mutex<Invocation>,
+            Shared<Invocation>,
             |shared, engine, job| {
-                job.invocation.stdin = latest(shared, &job).await.stdin;
+                job.invocation.stdin = latest_invocation(shared, &job).await.stdin;
                 engine.run(job).await
             }
         ),
@@ -469,12 +505,10 @@ fn at_once() -> Vec<Mutant> {
             "isolation/output-in-a-global",
             "isolation.parallel.no-mixing",
             "The output is gathered in a global variable, which another guest may overwrite.",
-            Mutex<Bytes>,
+            Shared<Bytes>,
             |shared, engine, job| {
                 let mut run = engine.run(job).await;
-                *lock(shared) = run.stdout.clone();
-                gap().await;
-                run.stdout = lock(shared).clone();
+                run.stdout = latest(shared, run.stdout.len(), run.stdout.clone()).await;
                 run
             }
         ),

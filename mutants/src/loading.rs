@@ -81,14 +81,7 @@ pub fn mutants() -> Vec<Mutant> {
             "loading.entrypoint.default",
             "The module is run once to make its instance and once more to answer.",
             |engine, job| {
-                let again = wagi_reference_server::engine::Job {
-                    program: job.program.clone(),
-                    entrypoint: job.entrypoint.clone(),
-                    invocation: job.invocation.clone(),
-                    volumes: job.volumes.clone(),
-                    time: job.time,
-                    output: job.output,
-                };
+                let again = job.clone();
                 let first = engine.run(job).await;
                 if first.outcome != Outcome::Returned || again.entrypoint != "_start" {
                     return first;

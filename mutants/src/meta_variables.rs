@@ -1091,12 +1091,15 @@ fn request_line() -> Vec<Mutant> {
 fn body() -> Vec<Mutant> {
     vec![
         step!(
-            "meta-variables/content-length-as-sent",
+            "meta-variables/content-length-in-hexadecimal",
             "meta-variables.content-length.value",
-            "CONTENT_LENGTH is the field's text, leading zeros included.",
+            "The length is written as chunks have it, in hexadecimal.",
             {
                 fn content_length(&self, call: &Call<'_>) -> String {
-                    field(call, "content-length").unwrap_or_else(|| Conforming.content_length(call))
+                    match call.request.body_length {
+                        Some(length) => format!("{length:x}"),
+                        None => String::new(),
+                    }
                 }
             }
         ),

@@ -230,8 +230,6 @@ pub(crate) enum Then {
     Proper,
     /// It is sent, and the connection stays open.
     KeepOpen,
-    /// It is sent, and the connection is closed.
-    Close,
     /// The connection is closed, and nothing is sent.
     Unanswered,
     /// Nothing happens any more.
@@ -541,7 +539,6 @@ async fn serve(mutant: &impl Meddle, client: TcpStream, upstream: SocketAddr) ->
             is_over |= match mutant.response(&exchange, &mut response) {
                 Then::Proper => ends(&request, &response),
                 Then::KeepOpen => false,
-                Then::Close => true,
                 Then::Unanswered => return Ok(()),
                 Then::Hang => {
                     client.hang().await;

@@ -20,7 +20,15 @@ use crate::relay::{Chunked, Message, Reading, proper_size};
 
 /// The mutants.
 pub fn mutants() -> Vec<Mutant> {
-    [verbatim(), by_request(), ends(), chunked(), unread(), announced()].concat()
+    [
+        verbatim(),
+        by_request(),
+        ends(),
+        chunked(),
+        unread(),
+        announced(),
+    ]
+    .concat()
 }
 
 fn verbatim() -> Vec<Mutant> {
@@ -571,4 +579,3 @@ fn announced() -> Vec<Mutant> {
         ),
     ]
 }
-

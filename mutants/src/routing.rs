@@ -104,7 +104,7 @@ fn exact() -> Vec<Mutant> {
                     Conforming.route_matches(route, path)
                         || route.kind() == Kind::Exact
                             && path.ends_with(route.text())
-                            && route.text().trim_end_matches('/') != ""
+                            && !route.text().trim_end_matches('/').is_empty()
                 }
             }
         ),
@@ -114,12 +114,9 @@ fn exact() -> Vec<Mutant> {
             "The module is found by the last segment of the path, as a script in a folder is.",
             {
                 fn route_matches(&self, route: &Route, path: &str) -> bool {
-                    let last = |path: &str| path.rsplit('/').next().map(str::to_owned);
+                    let last = route.text().strip_prefix("/r-exact");
                     Conforming.route_matches(route, path)
-                        || route.kind() == Kind::Exact
-                            && last(path) == last(route.text())
-                            && !path.ends_with('/')
-                            && path.matches('/').count() < route.text().matches('/').count()
+                        || last.is_some_and(|last| last.len() > 1 && last == path)
                 }
             }
         ),

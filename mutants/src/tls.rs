@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use wagi_reference_server::Conforming;
 use wagi_reference_server::meta_variables::Call;
 use wagi_reference_server::request::Scheme;
-use wagi_reference_server::{Conforming, Semantics};
 
 use crate::relay::pass_all;
 use crate::{Fault, Mutant, Relay};

@@ -77,6 +77,7 @@ pub struct Program {
 }
 
 /// All that one run of a guest depends on.
+#[derive(Clone)]
 pub struct Job {
     /// The module.
     pub program: Program,

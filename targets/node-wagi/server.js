@@ -10,6 +10,8 @@ const https = require('node:https');
 const os = require('node:os');
 const path = require('node:path');
 const util = require('node:util');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const { WASI } = require('node:wasi');
 const { Worker, isMainThread, parentPort, threadId, workerData } = require('node:worker_threads');
 
@@ -428,7 +430,13 @@ function fail(error) {
 
 // ---------------------------------------------------------------- the worker: one guest after the other
 
+let held = []; // what guests used, until it can be freed safely
+
 function work(modules) {
+  // With many guests, garbage would be collected in the middle of calls of node:wasi, which Node 20 does not always survive
+  // (uvwasi_destroy below uvwasi_fd_read). So these objects are held here, and collected between guests.
+  v8.setFlagsFromString('--expose-gc');
+  const collectGarbage = vm.runInNewContext('gc');
   let count = 0;
   parentPort.on('message', (job) => {
     try {
@@ -437,6 +445,10 @@ function work(modules) {
       parentPort.postMessage({ output }, [output.buffer]);
     } catch (error) {
       parentPort.postMessage({ failure: String(error.message) });
+    }
+    if (count % 16 === 0) {
+      held = [];
+      collectGarbage();
     }
   });
 }
@@ -451,6 +463,7 @@ function runGuest(module, { entrypoint, volumes, env, args, body }, temporaryNam
     wasi = new WASI({ version: 'preview1', args, env, preopens: volumes, stdin, stdout, stderr: 2 });
     const imports = wasi.getImportObject();
     const instance = new WebAssembly.Instance(module, withGuards(imports, () => instance.exports.memory));
+    held.push(wasi, imports, instance);
     // WASI.start calls _start; given this object, it calls the configured function.
     const code = wasi.start({ exports: { memory: instance.exports.memory, _start: instance.exports[entrypoint] } });
     if (code !== 0) throw new Error(`the guest ended with code ${code}`);
@@ -495,7 +508,9 @@ function withGuards(imports, memory) {
   return imports;
 }
 
-require('node:v8').setFlagsFromString(`--wasm-max-mem-pages=${LIMITS.pagesOfMemory}`);
+// Node 20's WASI allocates in its fast calls, where V8 allows no garbage collection: the heap is corrupted now and then.
+v8.setFlagsFromString('--no-turbo-fast-api-calls');
+v8.setFlagsFromString(`--wasm-max-mem-pages=${LIMITS.pagesOfMemory}`);
 if (isMainThread) {
   try {
     main();

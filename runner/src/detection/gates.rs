@@ -142,10 +142,7 @@ fn stale(what: &str) -> Problem {
 }
 
 /// The first item that only one of two lists has in its place.
-fn differing<T: PartialEq>(left: &[T], right: &[T]) -> Option<T>
-where
-    T: Clone,
-{
+fn differing<T: Clone + PartialEq>(left: &[T], right: &[T]) -> Option<T> {
     let place = (0..left.len().max(right.len())).find(|&place| left.get(place) != right.get(place));
     let place = place?;
     // Of a list that lost an item the other one tells; of one that gained one, so does it.

@@ -116,6 +116,14 @@ async fn try_run(bench: &Arc<Bench>, mutant: &Mutant, extent: Extent) -> Result<
     let server = start(&all).await?;
     let first = pass(bench, &server, all, |_| false).await;
     trial.note(&server, &first);
+    let is_own = |(id, _): &&(CaseId, String)| own.contains(id);
+    if let Some((id, reason)) = first.blocked.iter().find(is_own)
+        && first.failed.is_disjoint(&own)
+    {
+        trial
+            .notes
+            .push(format!("case `{id}` is blocked: {reason}"));
+    }
     // A case of another rule may have failed because the machine was busy: it fails only if it
     // does so again. A mutant that fails now and then may well do so at cases of its own rule.
     let doubtful: HashSet<CaseId> = first.failed.difference(&own).cloned().collect();
@@ -132,6 +140,8 @@ async fn try_run(bench: &Arc<Bench>, mutant: &Mutant, extent: Extent) -> Result<
 /// One pass over cases.
 struct Pass {
     verdicts: HashMap<CaseId, Verdict>,
+    /// The cases that were blocked, and why.
+    blocked: Vec<(CaseId, String)>,
     failed: HashSet<CaseId>,
     /// It was ended before its time was over: cases are missing.
     cut: bool,
@@ -190,7 +200,13 @@ async fn pass(
     let failed = records
         .iter()
         .filter(|record| has_failed(record) || unserved.contains(&record.id));
+    let blocked = records
+        .iter()
+        .filter(|record| record.verdict == Verdict::Blocked);
     Pass {
+        blocked: blocked
+            .map(|record| (record.id.clone(), record.reason.clone().unwrap_or_default()))
+            .collect(),
         failed: failed.map(|record| record.id.clone()).collect(),
         verdicts: records
             .iter()

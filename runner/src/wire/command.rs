@@ -302,10 +302,13 @@ fn printf_format(octets: &[u8]) -> String {
 /// The pattern that `octets` begin with and repeat, and the length of the whole repetition.
 fn repetition(octets: &[u8]) -> Option<(&[u8], usize)> {
     const BLOCK: usize = 16 << 10;
-    octets.get(..MIN_REPEATED)?;
-    (1..=MAX_PATTERN).find_map(|period| {
+    let beginning = octets.get(..MIN_REPEATED)?;
+    // A look at the first octet, and then at the beginning, settles nearly everything.
+    let first = beginning.first()?;
+    let candidates = beginning.iter().enumerate().skip(1).take(MAX_PATTERN);
+    let mut periods = candidates.filter(|(_, octet)| *octet == first);
+    periods.find_map(|(period, _)| {
         let shifted = octets.get(period..)?;
-        // A look at the beginning settles nearly everything.
         if octets.get(..MIN_REPEATED - period)? != shifted.get(..MIN_REPEATED - period)? {
             return None;
         }
