@@ -73,7 +73,9 @@ impl BytesForm {
             Self::Base64(Base64(octets)) => Ok(octets.clone()),
             Self::Repeat(Repeat { pattern, length }) => {
                 let pattern = values.expand(pattern)?.into_bytes();
-                Ok(pattern.iter().copied().cycle().take(*length).collect())
+                let mut octets = pattern.repeat(length.div_ceil(pattern.len().max(1)));
+                octets.truncate(*length);
+                Ok(octets)
             }
             Self::Concat(parts) => {
                 let mut whole = Vec::new();

@@ -302,12 +302,12 @@ fn printf_format(octets: &[u8]) -> String {
 /// The pattern that `octets` begin with and repeat, and the length of the whole repetition.
 fn repetition(octets: &[u8]) -> Option<(&[u8], usize)> {
     const BLOCK: usize = 16 << 10;
-    let beginning = octets.get(..MIN_REPEATED)?;
+    octets.get(..MIN_REPEATED)?;
     // A look at the first octet, and then at the beginning, settles nearly everything.
-    let first = beginning.first()?;
-    let candidates = beginning.iter().enumerate().skip(1).take(MAX_PATTERN);
-    let mut periods = candidates.filter(|(_, octet)| *octet == first);
-    periods.find_map(|(period, _)| {
+    if !octets.get(1..=MAX_PATTERN)?.contains(octets.first()?) {
+        return None;
+    }
+    (1..=MAX_PATTERN).find_map(|period| {
         let shifted = octets.get(period..)?;
         if octets.get(..MIN_REPEATED - period)? != shifted.get(..MIN_REPEATED - period)? {
             return None;
