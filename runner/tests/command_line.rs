@@ -213,8 +213,10 @@ struct Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
+        // Asked to end, it removes its folder; it may have ended already.
+        let _ = Command::new("kill")
+            .arg(self.process.id().to_string())
+            .status();
         let _ = self.process.wait();
     }
 }

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         }
     };
     let records = Arc::new(Records::default());
+    let mut running = None;
     if !arguments.list {
         let selection = Selection {
             filters: arguments.filter.iter().cloned().collect(),
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
             ..Selection::default()
         };
         let (suite, records) = (suite.clone(), records.clone());
-        std::thread::spawn(move || {
+        running = Some(std::thread::spawn(move || {
             let result = selection
                 .of(&suite)
                 .and_then(|selected| run(&suite, selected, &records));
@@ -62,14 +63,19 @@ fn main() -> ExitCode {
                         .unwrap_or_else(|| "the case was not run".to_owned()),
                 );
             });
-        });
+        }));
     }
     let trials = suite.cases.iter().map(|case| {
         let level = suite.level(case).as_str();
         let (id, suite, records) = (case.id.clone(), suite.clone(), records.clone());
         Trial::test(case.id.to_string(), move || records.verdict(&suite, &id)).with_kind(level)
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    if let Some(running) = running {
+        // The servers' folder is removed when the run has ended; a panic there has failed the tests.
+        let _ = running.join();
+    }
+    conclusion.exit_code()
 }
 
 /// Runs the selected cases and enters their records.

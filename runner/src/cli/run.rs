@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -18,6 +19,9 @@ use crate::run::target::Target;
 use crate::run::{Options, execute};
 use crate::suite::Suite;
 use crate::wire::Limits;
+
+/// How long a run that is over may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn run(suite: Suite, arguments: RunArguments) -> Result<u8, Failure> {
     let selected = arguments.selection.of(&suite).map_err(Failure::usage)?;
@@ -50,7 +54,7 @@ async fn run_selected(
 
     let (stop, stopped) = watch::channel(false);
     let (sender, mut events) = mpsc::unbounded_channel();
-    tokio::spawn(execute(
+    let run = tokio::spawn(execute(
         suite.clone(),
         selected,
         Arc::new(target),
@@ -79,6 +83,8 @@ async fn run_selected(
             }
         }
     }
+    // What the run holds, a folder for the bundled servers too, is gone when it has ended.
+    let _ = tokio::time::timeout(PATIENCE, run).await;
     match reports.failure {
         Some(failure) => Err(failure),
         None if interrupted => Ok(EXIT_INTERRUPTED),

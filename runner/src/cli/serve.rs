@@ -1,5 +1,6 @@
 //! `serve`: the suite's deployments on the reference server, to try by hand.
 
+use std::io;
 use std::net::SocketAddr;
 
 use wagi_reference_server::config::LogTarget;
@@ -65,8 +66,23 @@ async fn serve_until_interrupted(suite: &Suite, arguments: &ServeArguments) -> R
             );
         }
     }
-    tokio::signal::ctrl_c()
+    told_to_end()
         .await
         .map_err(|error| unserved(format!("failed to wait for an interrupt: {error}")))?;
     Ok(EXIT_CONFORMS)
+}
+
+/// Waits until the user interrupts or the system asks this process to end.
+async fn told_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }

@@ -151,9 +151,10 @@ impl Run {
             let joined = tokio::select! {
                 joined = tasks.join_next() => joined,
                 // A sender that is gone will never stop the run.
-                Ok(_) = stop.wait_for(|stop| *stop) => {
+                true = async { stop.wait_for(|stop| *stop).await.is_ok() } => {
                     let unfinished = cases_of_tasks.values().filter(|case| !self.verdicts.contains_key(&case.id));
                     waiting.extend(unfinished.copied().collect::<Vec<_>>());
+                    tasks.shutdown().await;
                     self.skip(waiting, "the run was interrupted");
                     return;
                 }
