@@ -1,6 +1,6 @@
 //! Runs the suite against mutants: servers that break one rule each, to measure what it detects.
 //!
-//! [`bench`] starts the servers, `trial` runs the suite against one of them; here stands which
+//! [`bench`] starts the servers, [`trial`] runs the suite against one of them; here stands which
 //! mutants run, and how many at once. What comes out is a [`Detection`].
 
 mod bench;
@@ -103,7 +103,8 @@ fn check(suite: &Suite, mutants: &[Mutant]) -> Result<(), String> {
 
 /// Runs `mutants` and tells `tell` of each as soon as it is through.
 ///
-/// First the reference server itself runs: were a case to fail there, no kill would mean anything.
+/// First and last the reference server itself runs: were a case to fail there, no kill would mean
+/// anything.
 /// A mutant that hangs or panics only ends its own trial.
 ///
 /// # Errors
@@ -122,7 +123,7 @@ pub async fn run(
             trial::citing(&suite, &rules)
         }
     };
-    trial::control(&bench, control).await?;
+    trial::control(&bench, control.clone()).await?;
 
     let mut tried: Vec<Option<Tried>> = mutants.iter().map(|_| None).collect();
     let mut killing: HashSet<CaseId> = HashSet::new();
@@ -143,7 +144,7 @@ pub async fn run(
             break;
         };
         let (id, trial) = match joined {
-            Ok((id, Ok(trial))) => (id, trial),
+            Ok((id, Ok(trial))) => (id, trial?),
             Ok((id, Err(_))) => (id, Trial::spoilt("its trial did not end".to_owned())),
             Err(error) => (
                 error.id(),
@@ -161,6 +162,8 @@ pub async fn run(
         tell(&result);
         *place = Some(result);
     }
+    // Whatever became of the machine meanwhile became of the mutants' results too.
+    trial::control(&bench, control).await?;
     Ok(Detection {
         extent: options.extent,
         mutants: tried.into_iter().flatten().collect(),
