@@ -6,7 +6,7 @@
 mod bench;
 mod trial;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use crate::id::{CaseId, RuleId};
 use crate::problem::near_miss;
 use crate::spec::Level;
 use crate::suite::Suite;
-use bench::Bench;
+use crate::wire::Endpoint;
+use bench::{Bench, Faulty};
 use trial::Trial;
 
 /// A mutant may take so long for one pass over the cases; those that remain are left out then.
@@ -99,6 +100,50 @@ fn check(suite: &Suite, mutants: &[Mutant]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A mutant that serves until this is dropped.
+pub struct Served {
+    /// Where it serves each deployment that it did not refuse.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    _faulty: Faulty,
+    _bench: Arc<Bench>,
+}
+
+/// The mutant of this name.
+///
+/// # Errors
+/// There is none, but perhaps one with a similar name.
+pub fn named(name: &str) -> Result<Mutant, String> {
+    let all = wagi_conformance_mutants::all();
+    let near = near_miss(name, all.iter().map(|mutant| mutant.name));
+    all.into_iter()
+        .find(|mutant| mutant.name == name)
+        .ok_or_else(|| format!("there is no mutant `{name}`{near}"))
+}
+
+/// Serves the deployments `wanted` with `mutant`, at free ports.
+///
+/// # Errors
+/// The servers cannot be prepared.
+pub async fn serve(
+    suite: Arc<Suite>,
+    mutant: Mutant,
+    wanted: &BTreeSet<String>,
+) -> Result<Served, String> {
+    let bench = Arc::new(Bench::new(suite)?);
+    let faulty = Faulty::start(&bench, Some(mutant.fault), wanted).await?;
+    let endpoints = &faulty.target.endpoints;
+    let served = endpoints
+        .iter()
+        .filter(|(deployment, _)| !faulty.refused.contains(*deployment));
+    Ok(Served {
+        endpoints: served
+            .map(|(deployment, endpoint)| (deployment.clone(), endpoint.clone()))
+            .collect(),
+        _faulty: faulty,
+        _bench: bench,
+    })
 }
 
 /// Runs `mutants` and tells `tell` of each as soon as it is through.
