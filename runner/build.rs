@@ -1,4 +1,4 @@
-//! Lists the specification, the cases and the guests, so that the binary carries them.
+//! Lists the specification, the cases, the guests and the targets, so that the binary carries them.
 //!
 //! A macro that reads a folder would not be run again when a file is added; cargo runs this again
 //! when anything below the folders changes.
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 const FOLDERS: [&str; 3] = ["spec", "cases", "guest-modules"];
+const TARGETS: &str = "targets";
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
@@ -16,6 +17,11 @@ fn main() -> io::Result<()> {
         println!("cargo::rerun-if-changed={folder}");
         collect(&root.join(folder), folder, &mut paths)?;
     }
+    // Of the servers that stand beside their target files, the program carries nothing.
+    println!("cargo::rerun-if-changed={TARGETS}");
+    let mut targets = Vec::new();
+    collect(&root.join(TARGETS), TARGETS, &mut targets)?;
+    paths.extend(targets.into_iter().filter(|path| path.ends_with(".json")));
     paths.sort();
     let mut table = String::from("&[\n");
     for path in paths {

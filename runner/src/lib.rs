@@ -3,7 +3,8 @@
 //!
 //! A case goes one way: [`suite`] reads the files and gives them the types of [`case`] and
 //! [`spec`]; [`run`] decides what to run and runs it: [`wire`] sends what a case writes and reads
-//! the answer, [`judge`] compares; [`report`] tells of it. [`export`] writes the suite for others.
+//! the answer, [`judge`] compares; [`report`] tells of it. [`export`] writes the suite for others;
+//! [`launch`] starts servers with what it has written.
 
 pub mod case;
 pub mod check;
@@ -14,6 +15,7 @@ pub mod explain;
 pub mod export;
 pub mod id;
 pub mod judge;
+pub mod launch;
 pub mod list;
 #[cfg(feature = "mutants")]
 pub mod mutation;

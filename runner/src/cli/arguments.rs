@@ -91,6 +91,32 @@ pub struct RunArguments {
     /// the bundled one; once for each deployment
     #[arg(long = "url", value_name = "[DEPLOYMENT=]URL", help_heading = "Target")]
     pub urls: Vec<DeploymentUrl>,
+    /// Start the servers of this target and test them: the name of one that the suite knows, or a
+    /// target file (.json)
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        conflicts_with = "urls",
+        help_heading = "Target"
+    )]
+    pub target: Option<String>,
+    /// Start servers with this command and test them. `{address}` stands for where to listen,
+    /// `{config}` for the configuration; wagi's options follow where a deployment needs them
+    #[arg(long, value_name = "WORDS", conflicts_with_all = ["urls", "target"], help_heading = "Target")]
+    pub command: Option<String>,
+    /// The form in which deployments are written for the command
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value = "wagi",
+        requires = "command",
+        help_heading = "Target"
+    )]
+    pub deployments: crate::export::Format,
+    /// Keep what the started servers print in this folder
+    #[arg(long, value_name = "DIR", help_heading = "Target")]
+    pub logs: Option<PathBuf>,
     /// The server does not offer this optional profile: its cases count as unsupported
     #[arg(
         long = "no-profile",
@@ -137,6 +163,10 @@ impl Default for RunArguments {
         Self {
             selection: Selection::default(),
             urls: Vec::new(),
+            target: None,
+            command: None,
+            deployments: crate::export::Format::Wagi,
+            logs: None,
             unclaimed: Vec::new(),
             jobs: DEFAULT_JOBS,
             timeout: Duration::from_secs(10),

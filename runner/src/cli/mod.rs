@@ -1,6 +1,7 @@
 //! The command line: what the user asks for, and the exit code that answers.
 
 mod arguments;
+mod interrupt;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod null_score;

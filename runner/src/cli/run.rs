@@ -1,6 +1,6 @@
 //! `run`: the suite against a server.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -9,12 +9,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::arguments::{Format, RunArguments};
+use super::interrupt::told_to_end;
 use super::{
     EXIT_CONFORMS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOTHING, EXIT_TARGET, EXIT_USAGE, Failure,
 };
 use crate::id::CaseId;
+use crate::launch;
+use crate::launch::file::{self, Found, TargetFile};
+use crate::launch::words::Template;
 use crate::report::{Report, Style, json::Json, pretty::Pretty, terse::Terse};
 use crate::run::event::{Conclusion, Event, Summary};
+use crate::run::execute::deployments;
 use crate::run::target::Target;
 use crate::run::{Options, execute};
 use crate::suite::Suite;
@@ -39,8 +44,16 @@ async fn run_selected(
     arguments: RunArguments,
 ) -> Result<u8, Failure> {
     let mut reports = Reports::new(&suite, &arguments)?;
-    let (mut target, _servers) = target(&suite, &arguments).await?;
-    target.unclaimed = arguments.unclaimed.iter().copied().collect::<BTreeSet<_>>();
+    let plan = Plan::new(&suite, &arguments)?;
+    let started = tokio::select! {
+        started = plan.start(&suite, &selected) => Some(started?),
+        Ok(()) = told_to_end() => None,
+    };
+    let Some((mut target, _running)) = started else {
+        plan.stop(&Summary::default()).await;
+        return Ok(EXIT_INTERRUPTED);
+    };
+    target.unclaimed.extend(&arguments.unclaimed);
     let options = Options {
         jobs: arguments.jobs,
         limits: Limits {
@@ -73,7 +86,7 @@ async fn run_selected(
                 }
                 None => break,
             },
-            Ok(()) = tokio::signal::ctrl_c() => {
+            Ok(()) = told_to_end() => {
                 if interrupted {
                     break;
                 }
@@ -85,6 +98,7 @@ async fn run_selected(
     }
     // What the run holds, a folder for the bundled servers too, is gone when it has ended.
     let _ = tokio::time::timeout(PATIENCE, run).await;
+    plan.stop(&summary).await;
     match reports.failure {
         Some(failure) => Err(failure),
         None if interrupted => Ok(EXIT_INTERRUPTED),
@@ -97,19 +111,97 @@ async fn run_selected(
     }
 }
 
-/// The target, and what keeps its servers running.
+/// What is tested, before it is started.
+enum Plan {
+    /// Servers of someone else.
+    Foreign(Target),
+    /// Servers that a command starts; whether their logs stay in any case.
+    Launched {
+        servers: Arc<launch::Servers>,
+        logs_stay: bool,
+    },
+    /// The reference server in this process.
+    Bundled,
+}
+
+impl Plan {
+    fn new(suite: &Suite, arguments: &RunArguments) -> Result<Self, Failure> {
+        if !arguments.urls.is_empty() {
+            let target = Target::at(suite, &arguments.urls).map_err(Failure::usage)?;
+            return Ok(Self::Foreign(target));
+        }
+        let Some(found) = launched(suite, arguments)? else {
+            return Ok(Self::Bundled);
+        };
+        let servers = launch::Servers::new(found, arguments.logs.as_deref());
+        Ok(Self::Launched {
+            servers: Arc::new(servers.map_err(Failure::usage)?),
+            logs_stay: arguments.logs.is_some(),
+        })
+    }
+
+    /// The target, with its servers started if they have to be, and what keeps them running.
+    async fn start(
+        &self,
+        suite: &Suite,
+        selected: &HashSet<CaseId>,
+    ) -> Result<(Target, Running), Failure> {
+        match self {
+            Self::Foreign(target) => Ok((target.clone(), Running::default())),
+            Self::Launched { servers, .. } => {
+                let wanted = deployments(suite, selected);
+                Ok((servers.target(suite, &wanted).await, Running::default()))
+            }
+            Self::Bundled => bundled(suite).await,
+        }
+    }
+
+    /// Stops what a command has started.
+    async fn stop(&self, summary: &Summary) {
+        if let Self::Launched { servers, logs_stay } = self {
+            let trouble = summary.records.iter().any(|case| case.verdict.is_trouble());
+            servers.stop(*logs_stay || trouble).await;
+        }
+    }
+}
+
+/// Servers of this process, which run until this is dropped.
 #[cfg(feature = "reference-server")]
-async fn target(
-    suite: &Suite,
-    arguments: &RunArguments,
-) -> Result<(Target, Vec<crate::run::bundled::Running>), Failure> {
+type Running = Vec<crate::run::bundled::Running>;
+/// Nothing: this build has no server of its own.
+#[cfg(not(feature = "reference-server"))]
+type Running = ();
+
+/// The target that is to be started by a command, if any is asked for.
+fn launched(suite: &Suite, arguments: &RunArguments) -> Result<Option<Found>, Failure> {
+    if let Some(word) = &arguments.target {
+        let found = file::find(&suite.files, word).map_err(Failure::usage)?;
+        return Ok(Some(found));
+    }
+    let Some(command) = &arguments.command else {
+        return Ok(None);
+    };
+    let words = shlex::split(command).filter(|words| !words.is_empty());
+    let words = words.ok_or_else(|| {
+        Failure::usage(format!(
+            "the command `{command}` has a quote without its partner, or no words"
+        ))
+    })?;
+    let words: Result<Vec<Template>, String> = words.into_iter().map(Template::try_from).collect();
+    let words = words.map_err(|error| Failure::usage(format!("--command: {error}")))?;
+    Ok(Some(Found {
+        name: command.clone(),
+        file: TargetFile::of_command(words, arguments.deployments),
+        folder: None,
+    }))
+}
+
+/// The bundled reference server.
+#[cfg(feature = "reference-server")]
+async fn bundled(suite: &Suite) -> Result<(Target, Running), Failure> {
     use crate::run::bundled::Bundled;
     use wagi_reference_server::config::LogTarget;
 
-    if !arguments.urls.is_empty() {
-        let target = Target::at(suite, &arguments.urls).map_err(Failure::usage)?;
-        return Ok((target, Vec::new()));
-    }
     let names = suite
         .deployments
         .iter()
@@ -126,17 +218,13 @@ async fn target(
     Ok((bundled.target, bundled.running))
 }
 
-/// The target; this build has no server of its own.
+/// This build has no server of its own.
 #[cfg(not(feature = "reference-server"))]
 #[expect(clippy::unused_async, reason = "the same call with a bundled server")]
-async fn target(suite: &Suite, arguments: &RunArguments) -> Result<(Target, ()), Failure> {
-    if arguments.urls.is_empty() {
-        return Err(Failure::usage(
-            "this build has no server of its own: say with --url which server to test",
-        ));
-    }
-    let target = Target::at(suite, &arguments.urls).map_err(Failure::usage)?;
-    Ok((target, ()))
+async fn bundled(_: &Suite) -> Result<(Target, Running), Failure> {
+    Err(Failure::usage(
+        "this build has no server of its own: say with --url, --target or --command which server to test",
+    ))
 }
 
 /// All reports of a run. One that fails does not keep the others from being written.

@@ -1,6 +1,5 @@
 //! `serve`: the suite's deployments on the reference server, to try by hand.
 
-use std::io;
 use std::net::SocketAddr;
 #[cfg(feature = "mutants")]
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use wagi_reference_server::config::LogTarget;
 
 use super::arguments::ServeArguments;
+use super::interrupt::told_to_end;
 use super::{EXIT_CONFORMS, EXIT_TARGET, Failure, print};
 use crate::case::Start;
 #[cfg(feature = "mutants")]
@@ -106,19 +106,4 @@ async fn until_told_to_end() -> Result<u8, Failure> {
         .await
         .map_err(|error| unserved(format!("failed to wait for an interrupt: {error}")))?;
     Ok(EXIT_CONFORMS)
-}
-
-/// Waits until the user interrupts or the system asks this process to end.
-async fn told_to_end() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

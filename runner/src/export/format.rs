@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::Deployed;
@@ -19,7 +20,9 @@ use crate::suite::Suite;
 use crate::suite::deployment::{Deployment, name_of};
 
 /// A form in which deployments are written: one server's own configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// wagi and the reference server: modules.toml
@@ -86,6 +89,11 @@ impl Format {
             Self::Wcgi => &Wcgi,
             Self::Json => &Json,
         }
+    }
+
+    /// The words that usually start the form's server with a deployment, to listen at `listen`.
+    pub fn command(self, written: &Written, listen: SocketAddr) -> Vec<String> {
+        self.form().command(written, listen)
     }
 
     /// Why this form cannot express `need`; `None` if it can.

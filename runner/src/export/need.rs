@@ -1,5 +1,8 @@
 //! What routes and settings ask of a server's configuration.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::case::{Case, Route, ServerSettings};
 use crate::spec::Profile;
 use crate::suite::Suite;
@@ -8,7 +11,10 @@ use crate::suite::Suite;
 const ROOT_WILDCARD: &str = "/...";
 
 /// Something that a case asks of a server's configuration, and that some form cannot express.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// A route that serves some paths and not others.
     Routing,

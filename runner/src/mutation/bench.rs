@@ -74,6 +74,12 @@ impl Bench {
         })
     }
 
+    /// Removes the deployments. Servers whose threads still run may keep the bench itself.
+    pub fn clear(&self) {
+        // What stays behind in the system's temporary folder is no failure.
+        let _ = std::fs::remove_dir_all(self.folder.path());
+    }
+
     fn configuration(&self, deployment: &Deployment) -> Configuration {
         let mut known = self
             .configurations
@@ -154,7 +160,7 @@ impl Faulty {
         for deployment in deployments {
             let endpoint = match variant.launch(deployment).await {
                 Started::Serving(endpoint, _) => endpoint,
-                Started::Refused(why) | Started::Failed(why) => {
+                Started::Refused(why) | Started::Silent(why) | Started::Failed(why) => {
                     // Where a file lies does not matter, and is another place in every run.
                     let why = why.replace(&bench.folder.path().display().to_string(), "");
                     refusals.push(format!("deployment `{}`: {why}", deployment.name));
@@ -169,8 +175,8 @@ impl Faulty {
         let target = Target {
             name: "a mutant".to_owned(),
             endpoints,
-            unclaimed: BTreeSet::new(),
             launcher: Some(variant),
+            ..Target::default()
         };
         Ok(Self {
             target: Arc::new(target),

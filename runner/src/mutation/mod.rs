@@ -107,7 +107,13 @@ pub struct Served {
     /// Where it serves each deployment that it did not refuse.
     pub endpoints: BTreeMap<String, Endpoint>,
     _faulty: Faulty,
-    _bench: Arc<Bench>,
+    bench: Arc<Bench>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.bench.clear();
+    }
 }
 
 /// The mutant of this name.
@@ -142,7 +148,7 @@ pub async fn serve(
             .map(|(deployment, endpoint)| (deployment.clone(), endpoint.clone()))
             .collect(),
         _faulty: faulty,
-        _bench: bench,
+        bench,
     })
 }
 
@@ -209,6 +215,7 @@ pub async fn run(
     }
     // Whatever became of the machine meanwhile became of the mutants' results too.
     trial::control(&bench, control).await?;
+    bench.clear();
     Ok(Detection {
         extent: options.extent,
         mutants: tried.into_iter().flatten().collect(),

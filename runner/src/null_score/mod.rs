@@ -3,7 +3,7 @@
 
 pub mod servers;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,10 +133,10 @@ async fn score(suite: &Arc<Suite>, server: &NonServer, tls: &TlsAcceptor) -> Res
         endpoints: served
             .map(|deployment| (deployment.name.clone(), endpoint(deployment)))
             .collect(),
-        unclaimed: BTreeSet::new(),
         launcher: Some(Arc::new(Indifferent {
             serves: (!server.is_absent()).then(|| running.http.clone()),
         })),
+        ..Target::default()
     };
     let options = Options {
         jobs: JOBS,

@@ -104,8 +104,8 @@ impl Bundled {
         let target = Target {
             name: "the bundled reference server".to_owned(),
             endpoints,
-            unclaimed: BTreeSet::new(),
             launcher: Some(Arc::new(self)),
+            ..Target::default()
         };
         Ok(BundledTarget { target, running })
     }

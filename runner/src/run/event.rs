@@ -106,6 +106,11 @@ impl Verdict {
         Self::Error,
     ];
 
+    /// Whether somebody will want to know why.
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::Failed | Self::Blocked | Self::Error)
+    }
+
     /// The name as reports have it.
     pub fn as_str(self) -> &'static str {
         match self {

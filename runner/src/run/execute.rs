@@ -9,9 +9,10 @@ use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
 
 use super::event::{CaseRecord, Event, ExchangeRecord, Verdict};
-use super::target::{Started, Target};
+use super::reach::reach;
+use super::suspects::Suspects;
+use super::target::{Restarted, Started, Target};
 use crate::case::placeholder::Placeholders;
-use crate::case::request::Request;
 use crate::case::{Case, Start};
 use crate::id::CaseId;
 use crate::judge::{self, Finding, Judgement};
@@ -57,16 +58,30 @@ pub async fn execute(
         options,
         selected,
         events,
+        endpoints: target.endpoints.clone(),
         verdicts: HashMap::new(),
         running: BTreeMap::new(),
-        gone: HashMap::new(),
+        gone: target.gone.clone(),
+        suspects: Suspects::default(),
     };
     run.tell(Event::RunStarted {
         target: target.name.clone(),
         selected: run.selected.len(),
         strict: run.options.strict,
     });
+    for notice in target.gone.values() {
+        run.tell(Event::Notice(notice.clone()));
+    }
     run.cases(stop).await;
+    if let Some(logs) = target
+        .launcher
+        .as_ref()
+        .and_then(|launcher| launcher.logs())
+        && run.verdicts.values().any(|verdict| verdict.is_trouble())
+    {
+        let notice = format!("what its servers printed stands in {}", logs.display());
+        run.tell(Event::Notice(notice));
+    }
     run.tell(Event::RunFinished {
         duration: start.elapsed(),
     });
@@ -81,12 +96,16 @@ struct Run {
     options: Options,
     selected: HashSet<CaseId>,
     events: UnboundedSender<Event>,
+    /// Where each deployment is served; a server that was started again has another place.
+    endpoints: HashMap<String, Endpoint>,
     /// The verdicts so far, of prerequisites that were not selected too.
     verdicts: HashMap<CaseId, Verdict>,
     /// The cases that run right now, and in which deployment.
     running: BTreeMap<CaseId, String>,
     /// Deployments whose server does not answer (any more), and what is known about it.
     gone: HashMap<String, String>,
+    /// The cases that ran while a server ended.
+    suspects: Suspects,
 }
 
 /// What a case that ran brings back.
@@ -122,10 +141,17 @@ impl Run {
 
         let mut tasks: JoinSet<Ran> = JoinSet::new();
         let mut cases_of_tasks: HashMap<task::Id, &Case> = HashMap::new();
+        let by_id = suite.by_id();
         loop {
             let mut still_waiting = Vec::new();
+            if tasks.is_empty()
+                && let Some(id) = self.suspects.next()
+                && let Some(case) = by_id.get(&id)
+            {
+                waiting.push(*case);
+            }
             for case in waiting {
-                if tasks.len() >= self.options.jobs.max(1) {
+                if tasks.len() >= self.options.jobs.max(1) || !self.suspects.admit(&case.id) {
                     still_waiting.push(case);
                     continue;
                 }
@@ -168,7 +194,7 @@ impl Run {
                         self.finish(bare_record(&suite, case, Verdict::Error, Some(reason)));
                     }
                 }
-                None if waiting.is_empty() => return,
+                None if waiting.is_empty() && !self.suspects.are_open() => return,
                 // Nothing runs and something waits: it was settled by what has just finished.
                 None => {}
             }
@@ -185,11 +211,15 @@ impl Run {
         let names: BTreeSet<String> = cases.iter().map(|case| name_of(case)).collect();
         let mut tasks = JoinSet::new();
         for name in names {
-            if let Some(endpoint) = self.target.endpoints.get(&name).cloned() {
+            if let Some(endpoint) = self.endpoints.get(&name).cloned() {
                 let limits = self.options.limits;
-                tasks.spawn(
-                    async move { (name, endpoint.origin(), reach(&endpoint, &limits).await) },
-                );
+                tasks.spawn(async move {
+                    (
+                        name,
+                        endpoint.origin(),
+                        reach(&endpoint, "/", &limits).await,
+                    )
+                });
             }
         }
         while let Some(Ok((name, origin, reached))) = tasks.join_next().await {
@@ -211,9 +241,15 @@ impl Run {
         {
             return unsupported(format!("the target does not claim the profile `{profile}`"));
         }
+        if let Some(why) = self.target.inexpressible.get(&case.id) {
+            return unsupported(why.clone());
+        }
         let deployment = name_of(case);
+        if let Some(why) = self.gone.get(&deployment) {
+            return Readiness::Settled(Verdict::Error, why.clone());
+        }
         let endpoint = match case.start {
-            Start::Served => match self.target.endpoints.get(&deployment) {
+            Start::Served => match self.endpoints.get(&deployment) {
                 Some(endpoint) => Some(endpoint.clone()),
                 None => {
                     return unsupported(format!(
@@ -227,11 +263,16 @@ impl Run {
                         .to_owned(),
                 );
             }
+            // A command that starts nothing refuses everything: that is no merit.
+            Start::Refused | Start::MayRefuse if self.serves_nothing() => {
+                return Readiness::Settled(
+                    Verdict::Error,
+                    "no server of the target serves, so that refusing to start means nothing"
+                        .to_owned(),
+                );
+            }
             Start::Refused | Start::MayRefuse => None,
         };
-        if let Some(why) = self.gone.get(&deployment) {
-            return Readiness::Settled(Verdict::Error, why.clone());
-        }
         for id in self.prerequisites.get(&case.id).into_iter().flatten() {
             match self.verdicts.get(id) {
                 None => return Readiness::Waits,
@@ -263,9 +304,15 @@ impl Run {
         Readiness::Ready(endpoint)
     }
 
+    /// Whether servers were to be started, and none was.
+    fn serves_nothing(&self) -> bool {
+        let serves = |name: &String| !self.gone.contains_key(name);
+        !self.gone.is_empty() && !self.endpoints.keys().any(serves)
+    }
+
     fn begin(&mut self, case: &Case) {
         self.running.insert(case.id.clone(), name_of(case));
-        if self.selected.contains(&case.id) {
+        if self.selected.contains(&case.id) && !self.suspects.is_alone(&case.id) {
             self.tell(Event::CaseStarted(case.id.clone()));
         }
     }
@@ -276,34 +323,63 @@ impl Run {
             mut record,
             suspicious,
         } = ran;
-        let deployment = self.running.get(&record.id).cloned();
-        let endpoint = deployment
-            .as_ref()
-            .and_then(|name| self.target.endpoints.get(name))
-            .cloned();
+        let deployment = self.running.remove(&record.id);
+        if self.suspects.is_void(&record.id) {
+            return waiting;
+        }
+        let mut ended_server = false;
         if suspicious
-            && let (Some(deployment), Some(endpoint)) = (deployment, endpoint)
+            && let Some(deployment) = deployment
+            && let Some(endpoint) = self.endpoints.get(&deployment).cloned()
             && !self.gone.contains_key(&deployment)
-            && let Err(why) = reach(&endpoint, &self.options.limits).await
+            && let Err(why) = reach(&endpoint, "/", &self.options.limits).await
         {
-            let others: Vec<String> = self
+            let others: Vec<CaseId> = self
                 .running
                 .iter()
-                .filter(|(id, name)| **id != record.id && **name == deployment)
-                .map(|(id, _)| format!("`{id}`"))
+                .filter(|(_, name)| **name == deployment)
+                .map(|(id, _)| id.clone())
                 .collect();
-            let beside = match others.as_slice() {
-                [] => String::new(),
-                others => format!(" (beside it ran {})", others.join(", ")),
-            };
-            let notice = format!(
-                "the server at {} (deployment `{deployment}`) no longer answers since case `{}`{beside}: {why}",
-                endpoint.origin(),
-                record.id,
-            );
-            record.reason = Some("the server no longer answers after this case".to_owned());
-            self.tell(Event::Notice(notice.clone()));
-            self.gone.insert(deployment, notice);
+            match self.restart(&deployment).await {
+                None => {
+                    let notice = format!(
+                        "the server at {} (deployment `{deployment}`) no longer answers since case `{}`{}: {why}",
+                        endpoint.origin(),
+                        record.id,
+                        beside(&others),
+                    );
+                    record.reason = Some("the server no longer answers after this case".to_owned());
+                    self.tell(Event::Notice(notice.clone()));
+                    self.gone.insert(deployment, notice);
+                }
+                Some(how) if others.is_empty() => {
+                    let notice = format!(
+                        "case `{}` ended the server of the deployment `{deployment}`, which {how}",
+                        record.id
+                    );
+                    self.tell(Event::Notice(notice));
+                    record.reason = Some(format!("the server {how}"));
+                    // No answer is the server's fault here, not that of the way to it.
+                    if record.verdict == Verdict::Error {
+                        record.verdict = Verdict::Failed;
+                    }
+                    ended_server = true;
+                }
+                Some(how) => {
+                    let notice = format!(
+                        "the server of the deployment `{deployment}` {how}\nwhile case `{}` ran{}: they run again one by one",
+                        record.id,
+                        beside(&others),
+                    );
+                    self.tell(Event::Notice(notice));
+                    self.suspects.add(record.id, others);
+                    return waiting;
+                }
+            }
+        }
+        if self.suspects.is_acquitted(&record.id, ended_server) {
+            let notice = "none of the cases that ran when the server ended has ended it alone";
+            self.tell(Event::Notice(notice.to_owned()));
         }
         let ends_run = self.options.fail_fast
             && record.verdict == Verdict::Failed
@@ -314,6 +390,30 @@ impl Run {
         }
         self.skip(waiting, "the run ended at the first failure (--fail-fast)");
         Vec::new()
+    }
+
+    /// Starts the server of `deployment` again, if it can be. Returns how the one before has ended.
+    async fn restart(&mut self, deployment: &str) -> Option<String> {
+        let launcher = self.target.launcher.clone()?;
+        let suite = self.suite.clone();
+        let deployments = suite.deployments.iter();
+        let known = deployments
+            .into_iter()
+            .find(|known| known.name == deployment)?;
+        let Restarted { how, endpoint } = launcher.restart(&suite, known).await?;
+        match endpoint {
+            Ok(endpoint) => {
+                self.endpoints.insert(deployment.to_owned(), endpoint);
+            }
+            Err(why) => {
+                let notice = format!(
+                    "the server of the deployment `{deployment}` did not start again: {why}"
+                );
+                self.tell(Event::Notice(notice.clone()));
+                self.gone.insert(deployment.to_owned(), notice);
+            }
+        }
+        Some(how)
     }
 
     fn skip(&mut self, cases: Vec<&Case>, reason: &str) {
@@ -349,6 +449,15 @@ impl Run {
     fn tell(&self, event: Event) {
         // Nobody listens any more when the reports have failed; the run is over soon.
         let _ = self.events.send(event);
+    }
+}
+
+/// Which cases ran at the same time.
+fn beside(others: &[CaseId]) -> String {
+    let others: Vec<String> = others.iter().map(|id| format!("`{id}`")).collect();
+    match others.as_slice() {
+        [] => String::new(),
+        others => format!(" (beside it ran {})", others.join(", ")),
     }
 }
 
@@ -443,6 +552,7 @@ async fn run_start(suite: &Suite, case: &Case, target: &Target, limits: &Limits)
     };
     match (launcher.start(suite, deployment).await, case.start) {
         (Started::Failed(why), _) => settled(Verdict::Error, why),
+        (Started::Silent(message), _) => settled(Verdict::Failed, message),
         (Started::Refused(message), Start::Served) => settled(Verdict::Failed, message),
         (Started::Refused(message), Start::Refused | Start::MayRefuse) => {
             let reason = format!("the server refused to start: {message}");
@@ -515,7 +625,7 @@ async fn run_requests(suite: &Suite, case: &Case, endpoint: &Endpoint, limits: &
 }
 
 /// The values of one run of one case.
-fn placeholders(endpoint: &Endpoint) -> Placeholders {
+pub(super) fn placeholders(endpoint: &Endpoint) -> Placeholders {
     Placeholders::new([
         endpoint.authority(),
         endpoint.host.clone(),
@@ -524,22 +634,4 @@ fn placeholders(endpoint: &Endpoint) -> Placeholders {
         format!("{:016x}", fastrand::u64(..)),
         "0".to_owned(),
     ])
-}
-
-/// A request that any HTTP server answers somehow.
-const PROBE: &str = r#"{
-    "target": "/",
-    "fields": [["Connection", "close"]],
-    "expect": { "status": "any", "fields": { "*": { "any": true } }, "body": { "any": true } }
-}"#;
-
-/// Whether the server at `endpoint` answers an HTTP request at all, whatever it says.
-async fn reach(endpoint: &Endpoint, limits: &Limits) -> Result<(), String> {
-    let probe: Request = serde_json::from_str(PROBE).map_err(|error| error.to_string())?;
-    let exchanges = converse(&[probe], endpoint, &placeholders(endpoint), limits).await;
-    match exchanges.first().map(|exchange| &exchange.outcome) {
-        Some(Outcome::Response(_)) => Ok(()),
-        Some(outcome) => Err(judge::describe(outcome)),
-        None => Err("no answer".to_owned()),
-    }
 }

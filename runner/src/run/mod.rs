@@ -7,7 +7,9 @@
 pub mod bundled;
 pub mod event;
 pub mod execute;
+pub mod reach;
 pub mod select;
+mod suspects;
 pub mod target;
 
 pub use execute::{Options, execute};

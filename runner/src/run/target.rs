@@ -1,10 +1,12 @@
 //! What is tested: where each deployment is served, and what the server claims to offer.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::case::MAIN_DEPLOYMENT;
+use crate::id::CaseId;
 use crate::problem::near_miss;
 use crate::spec::Profile;
 use crate::suite::Suite;
@@ -12,12 +14,17 @@ use crate::suite::deployment::Deployment;
 use crate::wire::Endpoint;
 
 /// The target of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Target {
     /// How reports name it.
     pub name: String,
     /// Where each deployment is served.
     pub endpoints: HashMap<String, Endpoint>,
+    /// Deployments that should be served and are not: why.
+    pub gone: HashMap<String, String>,
+    /// Cases that the target cannot be asked, since its configuration has no words for what they
+    /// need: why.
+    pub inexpressible: HashMap<CaseId, String>,
     /// Optional profiles that it does not claim.
     pub unclaimed: BTreeSet<Profile>,
     /// Starts servers for the cases that are about starting; not there if the target was started
@@ -33,6 +40,29 @@ pub trait Launcher: std::fmt::Debug + Send + Sync {
         suite: &'a Suite,
         deployment: &'a Deployment,
     ) -> Pin<Box<dyn Future<Output = Started> + Send + 'a>>;
+
+    /// Starts the server of a deployment that cases share again, since it no longer answers; `None`
+    /// if it is not a server that can be started again.
+    fn restart<'a>(
+        &'a self,
+        _suite: &'a Suite,
+        _deployment: &'a Deployment,
+    ) -> Pin<Box<dyn Future<Output = Option<Restarted>> + Send + 'a>> {
+        Box::pin(async { None })
+    }
+
+    /// The folder of what servers printed, if it is kept.
+    fn logs(&self) -> Option<&Path> {
+        None
+    }
+}
+
+/// What became of a server that was started again.
+pub struct Restarted {
+    /// How the one before has ended, in words that follow "the server": `ended with exit code 1`.
+    pub how: String,
+    /// Where the new one serves, or why it does not.
+    pub endpoint: Result<Endpoint, String>,
 }
 
 /// What became of an attempt to start a server.
@@ -41,6 +71,8 @@ pub enum Started {
     Serving(Endpoint, Box<dyn Send + Sync>),
     /// It refused, with this message.
     Refused(String),
+    /// It runs, but neither refused nor serves: what is known of it.
+    Silent(String),
     /// It could not be tried: why.
     Failed(String),
 }
@@ -109,8 +141,7 @@ impl Target {
         Ok(Self {
             name,
             endpoints,
-            unclaimed: BTreeSet::new(),
-            launcher: None,
+            ..Self::default()
         })
     }
 }
