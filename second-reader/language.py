@@ -16,8 +16,6 @@ ANY_SERVER = set("""accept-ranges age allow alt-svc cache-control connection con
     x-frame-options x-powered-by x-request-id x-xss-protection""".split())
 
 
-# ---- Octets and requests --------------------------------------------------------------------------------------------
-
 def expand(text, values, quote=str):
     """Replace the placeholders of a text, once; a KeyError if one is unknown. `quote` is applied to each value."""
     return re.sub(r"\{\{([a-z][a-z0-9._-]*)\}\}", lambda name: quote(values[name[1]]), text)
@@ -38,9 +36,9 @@ def octets(form, values):
 def chunked(body, how, values):
     """A body in the chunked coding."""
     pieces, extension = [], octets(how.get("extension", ""), values)
-    for size in itertools.cycle(how["sizes"]):
-        if not body:
-            break
+    sizes = itertools.cycle(how["sizes"])
+    while body:
+        size = next(sizes)
         pieces.append(b"%x%s\r\n%s\r\n" % (len(body[:size]), extension, body[:size]))
         body = body[size:]
     trailers = [b"%s: %s\r\n" % (octets(name, values), octets(value, values)) for name, value in how.get("trailers", [])]
@@ -82,8 +80,6 @@ def compose(request, values):
     return [b"".join(head + [b"%s: %s\r\n" % field for field in fields] + [b"\r\n", content])]
 
 
-# ---- Matchers -------------------------------------------------------------------------------------------------------
-
 @functools.lru_cache(maxsize=256)
 def fnv1a64(data):
     """FNV-1a, 64 bits, in hexadecimal."""
@@ -108,11 +104,12 @@ def matches(matcher, value, values):
     (kind, operand), = matcher.items()
     if kind in ("one-of", "all-of"):
         return {"one-of": any, "all-of": all}[kind](matches(each, value, values) for each in operand)
-    if kind == "absent":
-        return value is None
-    if kind == "absent-or-empty":
-        return length == 0
-    return value is not None and MATCHERS[kind](operand, value, values)
+    if kind in ("absent", "absent-or-empty"):
+        return value is None or (kind == "absent-or-empty" and length == 0)
+    try:
+        return value is not None and MATCHERS[kind](operand, value, values)
+    except (ValueError, RecursionError):  # it is no JSON, or no URL
+        return False
 
 
 MATCHERS = {
@@ -121,20 +118,17 @@ MATCHERS = {
     "length": lambda operand, value, values: operand == getattr(value, "length", len(value)),
     "contains": lambda operand, value, values: octets(operand, values) in value,
     "pattern": lambda operand, value, values: bool(re.fullmatch(expand(operand, values, re.escape).encode(), value)),
-    "url": lambda operand, value, values: same_url(octets(operand, values), value),
-    "json": lambda operand, value, values: any(subset(operand, found, values) for found in parse_json(value)),
-    "report": lambda operand, value, values: matches_report(operand, value, values),
+    "url": lambda operand, value, values: parse_url(octets(operand, values)) == parse_url(value),
+    "json": lambda operand, value, values: subset(operand, parse_json(value), values),
+    "report": lambda operand, value, values: matches_report(operand, parse_json(value), values),
 }
 
 
 def parse_json(data):
-    """The JSON value, in a list; the list is empty if the octets are not JSON."""
-    try:
-        value = json.loads(data.decode())
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half of a surrogate pair
-        return [value]
-    except (ValueError, RecursionError):
-        return []
+    """The JSON value that octets stand for; a ValueError if they do not."""
+    value = json.loads(data.decode())
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half of a surrogate pair
+    return value
 
 
 def subset(expected, found, values):
@@ -151,33 +145,13 @@ def subset(expected, found, values):
 
 def pointed(pointer, answer):
     """The value that a JSON Pointer finds in an answer's body, in a list; the list is empty if there is none."""
-    found = parse_json(answer.body)
-    for token in pointer.split("/")[1:]:
-        token = token.replace("~1", "/").replace("~0", "~")
-        objects = [value[token] for value in found if isinstance(value, dict) and token in value]
-        arrays = [value[int(token):int(token) + 1] for value in found
-                  if isinstance(value, list) and re.fullmatch("0|[1-9][0-9]*", token)]
-        found = objects + [item for items in arrays for item in items]
-    return found
-
-
-def latin1(text):
-    """The octets of a string of a report; a ValueError if it has other characters."""
-    return text.encode("latin-1")
-
-
-def read_report(data):
-    """(args, env, stdin, ended) of the observing guest's report; None if it is not of that form."""
     try:
-        report = json.loads(data.decode())
-        args, env, stdin = report["args"], report["env"], Stdin(latin1(report["stdin"]["text"]))
-        stdin.length, stdin.hash, ended = (report["stdin"][name] for name in ("length", "fnv1a64", "eof"))
-        types_found = [type(each) for each in (args, env, stdin.length, stdin.hash, ended, *env)]
-        if types_found != [list, list, int, str, bool] + [list] * len(env) or {len(entry) for entry in env} > {1, 2}:
-            return None
-        return [latin1(arg) for arg in args], [tuple(map(latin1, entry)) for entry in env], stdin, ended
-    except (TypeError, KeyError, ValueError, AttributeError, RecursionError):
-        return None
+        value = json.loads(answer.body)
+        for token in pointer.split("/")[1:]:
+            value = value[int(token) if isinstance(value, list) else token.replace("~1", "/").replace("~0", "~")]
+        return [value]
+    except (ValueError, LookupError, TypeError):
+        return []
 
 
 def in_order(matchers, found, values):
@@ -185,12 +159,26 @@ def in_order(matchers, found, values):
     return len(matchers) == len(found) and all(matches(a, b, values) for a, b in zip(matchers, found))
 
 
-def matches_report(expected, data, values):
-    """Whether a body is a report that has what is expected of it."""
-    report = read_report(data)
-    if report is None:
+REPORT = {"args": [str], "env": [[str]], "stdin": {"length": int, "text": str, "fnv1a64": str, "eof": bool}}
+
+
+def has_form(value, form):
+    """Whether a JSON value is of a form: a type, objects of such members, or an array of such items."""
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(has_form(value.get(name), each) for name, each in form.items())
+    if isinstance(form, list):
+        return isinstance(value, list) and all(has_form(each, form[0]) for each in value)
+    return type(value) is form
+
+
+def matches_report(expected, report, values):
+    """Whether a JSON value is a report that has what is expected of it; a ValueError if it has odd characters."""
+    if not has_form(report, REPORT) or any(len(entry) not in (1, 2) for entry in report["env"]):
         return False
-    args, env, stdin, ended = report
+    args = [arg.encode("latin-1") for arg in report["args"]]
+    env = [tuple(part.encode("latin-1") for part in entry) for entry in report["env"]]
+    stdin = Stdin(report["stdin"]["text"].encode("latin-1"))
+    stdin.length, stdin.hash = report["stdin"]["length"], report["stdin"]["fnv1a64"]
     for name, matcher in expected.get("env", {}).items():
         found = [entry[1] for entry in env if len(entry) == 2 and entry[0] == name.encode()]
         if not all(matches(matcher, value, values) for value in found or [None]):
@@ -199,13 +187,7 @@ def matches_report(expected, data, values):
             and not (expected.get("env-unique") and len({entry[0] for entry in env}) < len(env))
             and ("args" not in expected or in_order(expected["args"], args, values))
             and matches(expected.get("stdin", {"any": True}), stdin, values)
-            and expected.get("stdin-ended", ended) == ended)
-
-
-# ---- URLs (the part of the WHATWG URL Standard that concerns http and https) -----------------------------------------
-
-URL = re.compile(r"(https?):[/\\]*(?:([^/\\?#]*)@)?(\[[^/\\?#]*\]|[^/\\?#:]*)(?::([0-9]*))?"
-                 r"([/\\][^?#]*)?(\?[^#]*)?(#.*)?", re.I | re.S)
+            and expected.get("stdin-ended") in (None, report["stdin"]["eof"]))
 
 
 def encode(text, signs):
@@ -213,52 +195,24 @@ def encode(text, signs):
     return text and urllib.parse.quote(text, "".join(set(string.punctuation) - set(signs)))
 
 
-def parse_host(host):
-    """A host in its serialised form; a ValueError if it is none."""
-    if host.startswith("["):
-        return str(ipaddress.IPv6Address(host[1:-1]))
-    host = urllib.parse.unquote(host, errors="strict").lower()
-    host = host if host.isascii() else host.encode("idna").decode()
-    if not host or re.search(r"[\x00-\x20#/:<>?@\[\\\]^|%\x7f]", host):
-        raise ValueError(f"no host: {host}")
-    return str(ipaddress.IPv4Address(host)) if re.fullmatch(r"(.*\.)?[0-9]+\.?", host) else host
-
-
 def parse_url(data):
-    """The parts of an absolute http or https URL; a ValueError if it is none."""
-    parts = URL.fullmatch(re.sub("[\t\n\r]", "", data.decode().strip("".join(map(chr, range(0x21))))))
-    if not parts or int(parts[4] or 0) > 65535:
+    """What the WHATWG URL Standard makes of an absolute http or https URL; a ValueError if it is none."""
+    text = re.sub("[\t\n\r]", "", data.decode().strip("".join(map(chr, range(0x21)))))
+    parts = re.fullmatch(r"(https?):[/\\]*([^/\\?#]+)([/\\][^?#]*)?(\?[^#]*)?(#.*)?", text, re.I | re.S)
+    scheme, authority, path, query, fragment = parts.groups() if parts else [""] * 5
+    place, segments = urllib.parse.urlsplit(f"{scheme}://{authority}"), []
+    if not place.hostname:
         raise ValueError(f"no URL: {data}")
-    scheme, user, host, port, path, query, fragment = parts.groups()
-    segments = []
     for segment in re.split(r"[/\\]", path or "/")[1:]:
         dots = re.sub("%2e", ".", segment, flags=re.I)
         if dots == "..":
             del segments[-1:]
         elif dots != ".":
             segments.append(encode(segment, '"#<>?^`{}'))
-    if dots in (".", ".."):
-        segments.append("")
-    default = {"http": 80, "https": 443}[scheme.lower()]
-    return (scheme.lower(), user or "", parse_host(host), int(port or default), segments,
-            encode(query, "\"#<>'"), encode(fragment, '"<>`'))
-
-
-def same_url(one, other):
-    """Whether two sequences of octets are the same URL."""
-    try:
-        return parse_url(one) == parse_url(other)
-    except ValueError:
-        return False
-
-
-# ---- Expectations ---------------------------------------------------------------------------------------------------
-
-def status_allowed(expected, status):
-    """Whether a status code is the code, of the class, or one of the array."""
-    if isinstance(expected, list):
-        return any(status_allowed(each, status) for each in expected)
-    return expected in ("any", status, f"{status // 100}xx")
+    segments += [""] if dots in (".", "..") else []
+    host = str(ipaddress.IPv6Address(place.hostname)) if ":" in place.hostname else place.hostname
+    port = place.port or {"http": 80, "https": 443}[place.scheme]
+    return (place.scheme, place.username, host, port, segments, encode(query, "\"#<>'"), encode(fragment, '"<>`'))
 
 
 def field_allowed(expected, found, values):
@@ -278,7 +232,9 @@ def allowed(expectation, answer, values):
         return any(allowed(each, answer, values) for each in expectation)
     if answer.faults or isinstance(expectation, str):
         return answer.kind == expectation and not answer.faults
-    if answer.kind != "response" or not status_allowed(expectation["status"], answer.status):
+    status = expectation["status"]
+    codes = {"any", answer.status, f"{(answer.status or 0) // 100}xx"}
+    if answer.kind != "response" or codes.isdisjoint(status if isinstance(status, list) else [status]):
         return False
     expected = {name.lower(): matcher for name, matcher in expectation.get("fields", {}).items()}
     rest = expected.pop("*", None)

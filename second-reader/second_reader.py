@@ -16,7 +16,7 @@ import sys
 import time
 
 from language import allowed, compose, pointed
-from wire import Answer, Broken, Connection, Target, read_body, read_head
+from wire import Broken, Connection, Target, read_body, read_head
 
 VERDICTS = ["passed", "failed", "blocked", "unsupported", "observed", "skipped", "error"]
 DEFAULTS = {"method": "GET", "version": "1.1", "host": True, "fields": [], "client": "exact", "connection": "new",
@@ -24,34 +24,35 @@ DEFAULTS = {"method": "GET", "version": "1.1", "host": True, "fields": [], "clie
 
 
 class Exchange:
-    """A request, or one of its copies, on its connection, and its answer once that is known."""
+    """A request, or one of its copies, and its answer, `kind` of which is None until it is known."""
 
     def __init__(self, request, values, conn, limit):
-        self.conn, self.limit, self.exact = conn, limit, request["client"] == "exact"
-        self.steps = compose(request, values)
+        self.conn, self.limit, self.started, self.exact = conn, limit, None, request["client"] == "exact"
+        self.steps, self.values = compose(request, values), values
+        self.abandons = self.steps[-1:] == [{"close": "both"}]  # so it is the client that closes the connection
         octets = b"".join(step for step in self.steps if isinstance(step, bytes))
         self.method, head = octets.split(b" ", 1)[0], octets.partition(b"\r\n\r\n")[0]
         self.continues = re.search(rb"(?im)^expect:[ \t]*100-continue[ \t]*\r?$", head)
-        self.started = self.head = self.answer = None
-        self.final, self.faults = False, []
+        self.kind, self.final, self.status, self.fields, self.body, self.faults = None, False, None, [], b"", []
+
+    def __str__(self):
+        return f"{self.kind} {self.status or ''} {self.faults or ''} {self.fields} {self.body[:300]}"
 
     async def attempt(self, work, *arguments):
         """Do some work, unless the answer is known already; what goes wrong is an answer, too."""
-        if self.conn.unusable and not self.answer:
-            self.answer = Answer("none", note="not sent: the answer before is missing or broken")
-        if self.answer:
-            return
         try:
-            await work(*arguments)
+            if self.conn.unusable and not self.kind:
+                self.kind = "none"  # and nothing is sent
+            elif not self.kind:
+                await work(*arguments)
         except asyncio.TimeoutError:
-            self.answer = Answer("none")
+            self.kind = "none"
         except EOFError:
-            self.answer = Answer("incomplete")
+            self.kind = "incomplete"
         except Broken as problem:
-            self.answer = Answer("broken", note=str(problem))
-        if self.answer:
-            self.conn.unusable = self.answer.kind in ("none", "broken")
-            self.answer.faults = self.faults
+            self.kind = "broken"
+            self.faults.append(str(problem))
+        self.conn.unusable = self.conn.unusable or self.kind in ("none", "broken")
 
     def within(self, work):
         """Do some work in the time that is left."""
@@ -74,30 +75,32 @@ class Exchange:
                 await others.wait()
                 self.started += time.monotonic() - paused
             elif step == {"await": "continue"}:
-                await self.within(self.read_head())
+                await self.read_head()
                 if self.final:
                     return
             elif step == {"close": "write"}:
                 self.conn.close_sending()
             else:
                 self.conn.close()
-                self.answer = Answer("closed", note="by the client")
+                self.kind = "closed"
 
     async def read_head(self):
         """Read the head of an interim response or of the final one, if one comes before the connection ends."""
-        self.head = await read_head(self.conn.reader)
-        self.final = self.head is None or self.head[0] >= 200 or self.head[0] == 101
-        if not self.final and self.exact and not (self.continues and self.head[0] == 100):
-            self.faults.append(f"interim {self.head[0]}")
+        head = await self.within(read_head(self.conn.reader))
+        self.status, self.fields = head or (None, [])
+        self.final = head is None or self.status >= 200 or self.status == 101
+        if not self.final and self.exact and not (self.continues and self.status == 100):
+            self.faults.append(f"interim {self.status}")
+        if head is None:
+            self.kind = "closed"
 
     async def read(self):
         """Read interim responses and the final one."""
         while not self.final:
-            await self.within(self.read_head())
-        if self.head is None:
-            self.answer = Answer("closed")
-        else:
-            self.answer = Answer("response", *self.head, await self.within(read_body(self.conn, self.method, *self.head)))
+            await self.read_head()
+        if not self.kind:
+            self.body = await self.within(read_body(self.conn, self.method, self.status, self.fields))
+            self.kind = "response"
 
 
 class CaseRun:
@@ -113,17 +116,17 @@ class CaseRun:
         """Carry out the requests that share a connection; those of each group go out together."""
         try:
             for group in chain:
-                exchanges = [Exchange(self.requests[number], {**self.values, "copy": str(copy)}, conn, self.limit)
-                             for number in group]
+                values = {**self.values, "copy": str(copy)}
+                exchanges = [Exchange(self.requests[number], values, conn, self.limit) for number in group]
+                self.answers.update(zip(((number, copy) for number in group), exchanges))
                 for each in exchanges:
                     await each.attempt(each.send, arrived, self.others)
                 if group is chain[-1]:
                     arrived.set()
-                for number, each in zip(group, exchanges):
+                for each in exchanges:
                     await each.attempt(each.read)
-                    self.answers[number, copy] = each.answer
-            if each.exact and each.answer.kind == "response" and await conn.has_surplus():
-                each.answer.faults.append("octets after the end")
+            if each.exact and each.kind == "response" and await conn.has_surplus():
+                each.faults.append("octets after the end")
         finally:
             arrived.set()
             conn.close()
@@ -152,23 +155,21 @@ class CaseRun:
 
     def judge(self):
         """The verdict, its reason and the behaviours observed."""
-        reasons, observed, holds = [], [], True
-        for number, request in enumerate(self.requests):
-            place = f"request {number + 1}: "
-            answers = [(self.answers[number, copy], {**self.values, "copy": str(copy)})
-                       for copy in range(len(self.answers)) if (number, copy) in self.answers]
+        reasons, observed, seen, holds = [], [], set(), True
+        for (number, _), answer in sorted(self.answers.items()):
+            request, wrong = self.requests[number], []
+            behaviours = request.get("observe") or {"allowed": request["expect"]}
+            shown = [name for name, each in behaviours.items() if allowed(each, answer, answer.values)]
+            if not shown:
+                wrong.append(f"request {number + 1}: {answer}")
+            elif "distinct" in request:
+                found = {(number, json.dumps(value, sort_keys=True)) for value in pointed(request["distinct"], answer)}
+                wrong += [f"request {number + 1}: {value} again" for value in found & seen]
+                seen |= found
             if "observe" in request:
-                for answer, values in answers:
-                    shown = [name for name, each in request["observe"].items() if allowed(each, answer, values)]
-                    observed.append(shown[0] if shown else "other")
-                    reasons += [] if shown else [place + str(answer)]
-                continue
-            fitting = [answer for answer, values in answers if allowed(request["expect"], answer, values)]
-            wrong = [place + str(answer) for answer, _ in answers if answer not in fitting]
-            distinct = [json.dumps(value, sort_keys=True) for answer in fitting if "distinct" in request
-                        for value in pointed(request["distinct"], answer)]
-            wrong += [place + "equal values"] if len(set(distinct)) < len(distinct) else []
-            holds = holds and not wrong
+                observed.append(shown[0] if shown else "other")
+            else:
+                holds = holds and not wrong
             reasons += wrong
         if self.case["level"] == "observe":
             return "observed", "; ".join(reasons) or None, observed if holds else ["other"] * len(observed)
@@ -180,7 +181,7 @@ class Run:
 
     def __init__(self, cases, targets, options):
         self.cases, self.targets, self.options = cases, targets, options
-        self.tasks, self.places = {}, asyncio.Semaphore(options.jobs)
+        self.tasks, self.places = {}, None
 
     async def check(self, target):
         """Note that a target is gone, if a GET of `/` does not get a complete response."""
@@ -219,26 +220,18 @@ class Run:
                 result = await asyncio.to_thread(run.judge)
             except Exception as problem:  # whatever went wrong, it is this case's error and no other's
                 result = "error", f"{type(problem).__name__}: {problem}", []
-            kinds = {answer.kind for answer in run.answers.values() if answer.note != "by the client"}
-            if result[0] == "error" or kinds - {"response"}:
+            left = [each for each in run.answers.values() if each.kind != "response" and not each.abandons]
+            if left or result[0] == "error":
                 await self.check(target)
             return *result, (time.monotonic() - begun) * 1000
 
     async def run(self):
         """Run the selected cases and return a result for each case of the suite."""
+        self.places = asyncio.Semaphore(self.options.jobs)
         await asyncio.gather(*map(self.check, self.targets.values()))
         words = self.options.filter or [""]
         chosen = {name: self.result(name) for name in self.cases if any(word in name for word in words)}
         return {name: await chosen[name] if name in chosen else ("skipped", None, [], 0) for name in self.cases}
-
-
-async def run_all(cases, options):
-    """The results of all cases against the targets of the command line."""
-    targets = {}
-    for text in options.url:
-        name, url = re.fullmatch(r"(?:([^:=]+)=)?(https?://.*)", text).groups()
-        targets[name or "main"] = Target(url)
-    return await Run(cases, targets, options).run()
 
 
 def main():
@@ -246,30 +239,30 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("bundle", help="folder written by `wagi-conformance export --for bundle`")
     parser.add_argument("filter", nargs="*", help="only cases whose identifier contains one of these")
-    parser.add_argument("--url", action="append", default=[], metavar="[DEPLOYMENT=]URL", required=True)
+    parser.add_argument("--url", action="append", metavar="[DEPLOYMENT=]URL", required=True)
     parser.add_argument("--no-profile", action="append", default=[], metavar="PROFILE")
     parser.add_argument("--json", metavar="FILE", help="write the JSON report to this file")
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--timeout", type=float, default=10, help="seconds that an answer may take")
     options = parser.parse_intermixed_args()
+    named = [re.fullmatch(r"(?:([^:=]+)=)?(https?://.*)", text).groups() for text in options.url]
     with open(os.path.join(options.bundle, "cases.json"), encoding="utf-8") as file:
         cases = {case["id"]: case for case in json.load(file)["cases"]}
-    begun = time.monotonic()
-    results = asyncio.run(run_all(cases, options))
-    summary = {verdict: sum(result[0] == verdict for result in results.values()) for verdict in VERDICTS}
-    report = {"format_version": 1, "tool": {"name": "second-reader", "version": "1"}, "target": " ".join(options.url),
-              "summary": summary, "duration_ms": (time.monotonic() - begun) * 1000, "cases": [
-                  {"id": name, "rules": cases[name]["rules"], "level": cases[name]["level"], "verdict": verdict,
-                   "reason": reason, "observed": observed, "duration_ms": took}
-                  for name, (verdict, reason, observed, took) in results.items()]}
+    run, begun = Run(cases, {name or "main": Target(url) for name, url in named}, options), time.monotonic()
+    records = [{"id": name, "rules": cases[name]["rules"], "level": cases[name]["level"], "verdict": verdict,
+                "reason": reason, "observed": observed, "duration_ms": duration}
+               for name, (verdict, reason, observed, duration) in asyncio.run(run.run()).items()]
+    summary = {verdict: sum(record["verdict"] == verdict for record in records) for verdict in VERDICTS}
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=1)
-    for record in report["cases"]:
+            json.dump({"format_version": 1, "tool": {"name": "second-reader", "version": "1"}, "summary": summary,
+                       "target": " ".join(options.url), "duration_ms": (time.monotonic() - begun) * 1000,
+                       "cases": records}, file, indent=1)
+    for record in records:
         if record["verdict"] in ("failed", "error") or "other" in record["observed"]:
             print(record["verdict"], record["id"], record["reason"], sep="\t")
     print(", ".join(f"{count} {verdict}" for verdict, count in summary.items()))
-    musts = {record["verdict"] for record in report["cases"] if record["level"] == "must"}
+    musts = {record["verdict"] for record in records if record["level"] == "must"}
     sys.exit(1 if musts & {"failed", "blocked", "error"} else 0)
 
 

@@ -1,6 +1,5 @@
 """Connections, and the answers read from them, framed as strictly as the case format asks."""
 import asyncio
-import dataclasses
 import re
 import socket
 import ssl
@@ -8,7 +7,7 @@ import urllib.parse
 
 CONNECT_LIMIT, HANDSHAKE_LIMIT = 10, 5
 SURPLUS_WAIT = 0.04  # how long surplus octets are waited for after the last answer of a connection
-LONGEST_LINE = 1 << 24
+LONGEST_LINE = 1 << 30
 BLANK = b" \t"
 FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)"
 
@@ -30,10 +29,11 @@ class Connection(asyncio.Protocol):
     """A connection that receives and sends in the background, so that neither side waits for the other."""
 
     def __init__(self):
-        self.reader, self.sent, self.transport = asyncio.StreamReader(LONGEST_LINE), asyncio.Event(), None
-        self.reset = False
-        self.unusable = False  # after an answer that is missing or broken
+        self.transport, self.reader, self.sent = None, asyncio.StreamReader(LONGEST_LINE), asyncio.Event()
+        self.reset = self.unusable = False  # it is unusable after an answer that is missing or broken
         self.sent.set()
+        self.data_received, self.eof_received = self.reader.feed_data, self.reader.feed_eof
+        self.pause_writing, self.resume_writing = self.sent.clear, self.sent.set
 
     @classmethod
     async def open(cls, target, tls, limit):
@@ -54,24 +54,12 @@ class Connection(asyncio.Protocol):
         return conn
 
     def connection_made(self, transport):
-        transport.set_write_buffer_limits(0)
         self.transport = transport
-
-    def data_received(self, data):
-        self.reader.feed_data(data)
-
-    def eof_received(self):
-        self.reader.feed_eof()
+        transport.set_write_buffer_limits(0)
 
     def connection_lost(self, problem):
         self.reset = problem is not None
         self.reader.feed_eof()
-        self.sent.set()
-
-    def pause_writing(self):
-        self.sent.clear()
-
-    def resume_writing(self):
         self.sent.set()
 
     def send(self, data):
@@ -97,27 +85,13 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
 
-@dataclasses.dataclass
-class Answer:
-    """What a request was answered with: `kind` is `response`, `closed`, `incomplete`, `none` or `broken`."""
-    kind: str
-    status: int = None
-    fields: list = ()
-    body: bytes = b""
-    note: str = ""
-    faults: list = dataclasses.field(default_factory=list)
-
-
 class Broken(Exception):
     """The framing of a response is broken."""
 
 
 async def read_line(reader):
     """The next line, without its end."""
-    try:
-        line = await reader.readuntil(b"\n")
-    except asyncio.LimitOverrunError:
-        raise Broken("endless line") from None
+    line = await reader.readuntil(b"\n")
     if not line.endswith(b"\r\n"):
         raise Broken(f"line end in {line!r}")
     return line[:-2]
