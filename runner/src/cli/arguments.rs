@@ -209,6 +209,11 @@ pub struct ServeArguments {
     /// Where to serve the first; the others get the ports that follow. Port 0: free ones
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
+    /// Serve this faulty variant of the reference server instead, at free ports. Deployments that
+    /// it refuses are left out
+    #[cfg(feature = "mutants")]
+    #[arg(long, value_name = "NAME", conflicts_with = "listen")]
+    pub mutant: Option<String>,
 }
 
 #[cfg(feature = "mutants")]
@@ -220,6 +225,9 @@ pub struct MutantsArguments {
     /// Run the cases of the mutant's rule only, and stop at the first that fails
     #[arg(long)]
     pub fast: bool,
+    /// Run none; list the names
+    #[arg(long, conflicts_with = "fast")]
+    pub list: bool,
     /// Mutants that run at the same time
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = parse_jobs)]
     pub jobs: usize,

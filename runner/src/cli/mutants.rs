@@ -11,6 +11,10 @@ use crate::suite::Suite;
 
 pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure> {
     let mutants = mutation::select(&suite, &arguments.filters).map_err(Failure::usage)?;
+    if arguments.list {
+        let names = mutants.iter().map(|mutant| format!("{}\n", mutant.name));
+        return print(&names.collect::<String>());
+    }
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::usage(format!("failed to start the runtime: {error}")))?;
     let suite = Arc::new(suite);

@@ -108,6 +108,8 @@ pub struct Faulty {
     pub target: Arc<Target>,
     /// What kept servers from starting.
     pub refusals: Vec<String>,
+    /// The deployments of these servers.
+    pub refused: BTreeSet<String>,
     threads: Option<Runtime>,
     /// In place of the servers that did not start.
     _silent: Vec<TcpSocket>,
@@ -144,6 +146,7 @@ impl Faulty {
         });
         let mut endpoints = HashMap::new();
         let mut refusals = Vec::new();
+        let mut refused = BTreeSet::new();
         let mut silent = Vec::new();
         let deployments = bench.suite.deployments.iter().filter(|deployment| {
             deployment.start == Start::Served && wanted.contains(&deployment.name)
@@ -155,6 +158,7 @@ impl Faulty {
                     // Where a file lies does not matter, and is another place in every run.
                     let why = why.replace(&bench.folder.path().display().to_string(), "");
                     refusals.push(format!("deployment `{}`: {why}", deployment.name));
+                    refused.insert(deployment.name.clone());
                     let (socket, address) = silent_socket()?;
                     silent.push(socket);
                     Endpoint::at(Scheme::Http, address)
@@ -171,6 +175,7 @@ impl Faulty {
         Ok(Self {
             target: Arc::new(target),
             refusals,
+            refused,
             threads: Some(threads),
             _silent: silent,
         })

@@ -1,12 +1,12 @@
 //! Runs the suite against mutants: servers that break one rule each, to measure what it detects.
 //!
-//! [`bench`] starts the servers, `trial` runs the suite against one of them; here stands which
+//! [`bench`] starts the servers, [`trial`] runs the suite against one of them; here stands which
 //! mutants run, and how many at once. What comes out is a [`Detection`].
 
 mod bench;
 mod trial;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use crate::id::{CaseId, RuleId};
 use crate::problem::near_miss;
 use crate::spec::Level;
 use crate::suite::Suite;
-use bench::Bench;
+use crate::wire::Endpoint;
+use bench::{Bench, Faulty};
 use trial::Trial;
 
 /// A mutant may take so long for one pass over the cases; those that remain are left out then.
@@ -101,9 +102,54 @@ fn check(suite: &Suite, mutants: &[Mutant]) -> Result<(), String> {
     Ok(())
 }
 
+/// A mutant that serves until this is dropped.
+pub struct Served {
+    /// Where it serves each deployment that it did not refuse.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    _faulty: Faulty,
+    _bench: Arc<Bench>,
+}
+
+/// The mutant of this name.
+///
+/// # Errors
+/// There is none, but perhaps one with a similar name.
+pub fn named(name: &str) -> Result<Mutant, String> {
+    let all = wagi_conformance_mutants::all();
+    let near = near_miss(name, all.iter().map(|mutant| mutant.name));
+    all.into_iter()
+        .find(|mutant| mutant.name == name)
+        .ok_or_else(|| format!("there is no mutant `{name}`{near}"))
+}
+
+/// Serves the deployments `wanted` with `mutant`, at free ports.
+///
+/// # Errors
+/// The servers cannot be prepared.
+pub async fn serve(
+    suite: Arc<Suite>,
+    mutant: Mutant,
+    wanted: &BTreeSet<String>,
+) -> Result<Served, String> {
+    let bench = Arc::new(Bench::new(suite)?);
+    let faulty = Faulty::start(&bench, Some(mutant.fault), wanted).await?;
+    let endpoints = &faulty.target.endpoints;
+    let served = endpoints
+        .iter()
+        .filter(|(deployment, _)| !faulty.refused.contains(*deployment));
+    Ok(Served {
+        endpoints: served
+            .map(|(deployment, endpoint)| (deployment.clone(), endpoint.clone()))
+            .collect(),
+        _faulty: faulty,
+        _bench: bench,
+    })
+}
+
 /// Runs `mutants` and tells `tell` of each as soon as it is through.
 ///
-/// First the reference server itself runs: were a case to fail there, no kill would mean anything.
+/// First and last the reference server itself runs: were a case to fail there, no kill would mean
+/// anything.
 /// A mutant that hangs or panics only ends its own trial.
 ///
 /// # Errors
@@ -122,7 +168,7 @@ pub async fn run(
             trial::citing(&suite, &rules)
         }
     };
-    trial::control(&bench, control).await?;
+    trial::control(&bench, control.clone()).await?;
 
     let mut tried: Vec<Option<Tried>> = mutants.iter().map(|_| None).collect();
     let mut killing: HashSet<CaseId> = HashSet::new();
@@ -143,7 +189,7 @@ pub async fn run(
             break;
         };
         let (id, trial) = match joined {
-            Ok((id, Ok(trial))) => (id, trial),
+            Ok((id, Ok(trial))) => (id, trial?),
             Ok((id, Err(_))) => (id, Trial::spoilt("its trial did not end".to_owned())),
             Err(error) => (
                 error.id(),
@@ -161,6 +207,8 @@ pub async fn run(
         tell(&result);
         *place = Some(result);
     }
+    // Whatever became of the machine meanwhile became of the mutants' results too.
+    trial::control(&bench, control).await?;
     Ok(Detection {
         extent: options.extent,
         mutants: tried.into_iter().flatten().collect(),

@@ -50,9 +50,7 @@ pub async fn control(bench: &Arc<Bench>, cases: HashSet<CaseId>) -> Result<(), S
     let wanted = deployments(&bench.suite, &cases);
     let server = Faulty::start(bench, None, &wanted).await?;
     if let Some(refusal) = server.refusals.first() {
-        return Err(format!(
-            "the reference server itself does not start: {refusal}"
-        ));
+        return Err(unusable(refusal));
     }
     let mut cases = cases;
     let mut cut = false;
@@ -86,21 +84,31 @@ pub async fn control(bench: &Arc<Bench>, cases: HashSet<CaseId>) -> Result<(), S
     }
 }
 
-/// Runs the suite, or what `extent` wants of it, against `mutant`.
-pub async fn run(bench: Arc<Bench>, mutant: Mutant, extent: Extent) -> Trial {
-    match try_run(&bench, &mutant, extent).await {
-        Ok(trial) => trial,
-        Err(why) => Trial::spoilt(why),
-    }
+fn unusable(refusal: &str) -> String {
+    format!("the reference server itself does not start: {refusal}")
 }
 
-async fn try_run(bench: &Arc<Bench>, mutant: &Mutant, extent: Extent) -> Result<Trial, String> {
+/// Runs the suite, or what `extent` wants of it, against `mutant`.
+///
+/// # Errors
+/// Servers can no longer be started at all, so that no further result would mean anything.
+pub async fn run(bench: Arc<Bench>, mutant: Mutant, extent: Extent) -> Result<Trial, String> {
+    let bench = &bench;
     let suite = &bench.suite;
     let own = citing(suite, &[mutant.rule]);
     let all: HashSet<CaseId> = suite.cases.iter().map(|case| case.id.clone()).collect();
     let start = async |cases: &HashSet<CaseId>| {
         let wanted = deployments(suite, cases);
-        Faulty::start(bench, Some(mutant.fault.clone()), &wanted).await
+        let server = Faulty::start(bench, Some(mutant.fault.clone()), &wanted).await?;
+        if !server.refusals.is_empty() {
+            // A mutant may refuse to start; but then it is the only one that does.
+            let sound = Faulty::start(bench, None, &wanted).await?;
+            sound
+                .refusals
+                .first()
+                .map_or(Ok(()), |refusal| Err(unusable(refusal)))?;
+        }
+        Ok::<_, String>(server)
     };
     let mut trial = Trial::default();
     if extent == Extent::Fast {
