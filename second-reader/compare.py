@@ -14,20 +14,20 @@ def read(path):
 
 
 def compare(one_path, other_path):
-    """How many verdicts and behaviours two reports have, and a text for each difference."""
+    """How many verdicts and behaviours two reports have, and each difference, a text, by its case."""
     one, other = read(one_path), read(other_path)
-    differences = []
+    differences = {}
     for name in list(one) + [name for name in other if name not in one]:
         a, b = one.get(name, ("missing", [], None)), other.get(name, ("missing", [], None))
         if a[:2] != b[:2]:
-            differences.append(f"{name}\n  {a[0]} {a[1]} {a[2] or ''}\n  {b[0]} {b[1]} {b[2] or ''}")
+            differences[name] = f"{name}\n  {a[0]} {a[1]} {a[2] or ''}\n  {b[0]} {b[1]} {b[2] or ''}"
     return len(one.keys() | other.keys()), sum(len(case[1]) for case in one.values()), differences
 
 
 def main():
     """Print each difference, then how much was compared."""
     verdicts, behaviours, differences = compare(*sys.argv[1:])
-    print(*differences, f"{verdicts} verdicts and {behaviours} behaviours compared, {len(differences)} differences",
+    print(*differences.values(), f"{verdicts} verdicts and {behaviours} behaviours compared, {len(differences)} differences",
           sep="\n")
     sys.exit(1 if differences else 0)
 

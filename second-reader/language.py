@@ -1,19 +1,17 @@
 """The language of cases: octets, requests, matchers, and whether an answer is one of those expected."""
 import base64
-import functools
-import http.client
 import ipaddress
 import itertools
 import json
 import re
 import string
-import types
 import urllib.parse
 
 ANY_SERVER = set("""accept-ranges age allow alt-svc cache-control connection content-length content-security-policy
     content-type date etag expires keep-alive last-modified pragma proxy-connection referrer-policy retry-after server
     server-timing strict-transport-security trailer transfer-encoding upgrade vary via x-content-type-options
     x-frame-options x-powered-by x-request-id x-xss-protection""".split())
+FORMS = {"base64", "repeat", "concat"}  # of octets, beside a string
 
 
 def expand(text, values, quote=str):
@@ -33,54 +31,41 @@ def octets(form, values):
     return (pattern * (length // len(pattern) + 1))[:length]
 
 
+def field_lines(fields, values):
+    """The lines of fields."""
+    return b"".join(b"%s: %s\r\n" % (octets(name, values), octets(value, values)) for name, value in fields)
+
+
 def chunked(body, how, values):
     """A body in the chunked coding."""
-    pieces, extension = [], octets(how.get("extension", ""), values)
-    sizes = itertools.cycle(how["sizes"])
-    while body:
-        size = next(sizes)
-        pieces.append(b"%x%s\r\n%s\r\n" % (len(body[:size]), extension, body[:size]))
-        body = body[size:]
-    trailers = [b"%s: %s\r\n" % (octets(name, values), octets(value, values)) for name, value in how.get("trailers", [])]
-    return b"".join([*pieces, b"0\r\n", *trailers, b"\r\n"])
-
-
-def by_library(method, target, fields, body):
-    """The octets that http.client, which stands for any everyday library, sends for a request."""
-    sent, client = bytearray(), http.client.HTTPConnection("")
-    client.sock = types.SimpleNamespace(sendall=sent.extend)
-    client.putrequest(method.decode(), target.decode(), skip_host=True)
-    for name, value in fields:
-        client.putheader(name, value)
-    if body is not None or method in (b"POST", b"PUT", b"PATCH"):
-        client.putheader("Content-Length", str(len(body or b"")))
-    client.endheaders(body)
-    return bytes(sent)
+    chunks, begin, extension = [], 0, octets(how.get("extension", ""), values)
+    for size in itertools.takewhile(lambda _: begin < len(body), itertools.cycle(how["sizes"])):
+        chunk, begin = body[begin:begin + size], begin + size
+        chunks.append(b"%x%s\r\n%s\r\n" % (len(chunk), extension, chunk))
+    return b"".join(chunks) + b"0\r\n" + field_lines(how.get("trailers", []), values) + b"\r\n"
 
 
 def compose(request, values):
-    """The steps of a request, of which all members are there: octets, and objects that say what else to do."""
+    """The steps of a request: octets to be sent, and objects that say what else to do."""
     if "raw" in request:
-        return [step if isinstance(step, dict) and step.keys() & {"pause-ms", "await", "close"} else octets(step, values)
-                for step in request["raw"]]
+        return [octets(step, values) if type(step) is str or FORMS & step.keys() else step for step in request["raw"]]
     method, target = octets(request["method"], values), octets(request["target"], values)
-    fields = [(octets(name, values), octets(value, values)) for name, value in request["fields"]]
     body = octets(request["body"], values) if "body" in request else None
-    if request["host"] and not any(name.lower() == b"host" for name, _ in fields):
-        fields.insert(0, (b"Host", octets("{{authority}}", values)))
+    fields = list(request["fields"])
+    if request["host"] and all(octets(name, values).lower() != b"host" for name, _ in fields):
+        fields.insert(0, ("Host", "{{authority}}"))
     if request["client"] == "ordinary":
-        return [by_library(method, target, fields, body)]
+        fields.append(("Accept-Encoding", "identity"))  # what Python's http.client adds
     framing, content = request.get("framing", "none" if body is None else "content-length"), body or b""
     if framing == "content-length":
-        fields.append((b"Content-Length", b"%d" % len(content)))
+        fields.append(("Content-Length", str(len(content))))
     elif framing != "none":
-        fields.append((b"Transfer-Encoding", b"chunked"))
+        fields.append(("Transfer-Encoding", "chunked"))
         content = chunked(content, framing["chunked"], values)
-    head = [b"%s %s HTTP/%s\r\n" % (method, target, request["version"].encode())]
-    return [b"".join(head + [b"%s: %s\r\n" % field for field in fields] + [b"\r\n", content])]
+    line = b"%s %s HTTP/%s\r\n" % (method, target, request["version"].encode())
+    return [line + field_lines(fields, values) + b"\r\n" + content]
 
 
-@functools.lru_cache(maxsize=256)
 def fnv1a64(data):
     """FNV-1a, 64 bits, in hexadecimal."""
     value = 0xcbf29ce484222325
@@ -96,7 +81,7 @@ class Stdin(bytes):
 def matches(matcher, value, values):
     """Whether a value (octets, a `Stdin`, or None for one that is not there) matches."""
     length = getattr(value, "length", len(value or b""))
-    if isinstance(matcher, str) or matcher.keys() & {"base64", "repeat", "concat"}:
+    if isinstance(matcher, str) or FORMS & matcher.keys():
         expected = octets(matcher, values)
         if length > 65536 and isinstance(value, Stdin):
             return (len(expected), fnv1a64(expected)) == (length, value.hash)
@@ -159,35 +144,26 @@ def in_order(matchers, found, values):
     return len(matchers) == len(found) and all(matches(a, b, values) for a, b in zip(matchers, found))
 
 
-REPORT = {"args": [str], "env": [[str]], "stdin": {"length": int, "text": str, "fnv1a64": str, "eof": bool}}
-
-
-def has_form(value, form):
-    """Whether a JSON value is of a form: a type, objects of such members, or an array of such items."""
-    if isinstance(form, dict):
-        return isinstance(value, dict) and all(has_form(value.get(name), each) for name, each in form.items())
-    if isinstance(form, list):
-        return isinstance(value, list) and all(has_form(each, form[0]) for each in value)
-    return type(value) is form
-
-
 def matches_report(expected, report, values):
     """Whether a JSON value is a report that has what is expected of it; a ValueError if it has odd characters."""
-    if not has_form(report, REPORT) or any(len(entry) not in (1, 2) for entry in report["env"]):
+    try:
+        lists = [report["args"], report["env"], *report["env"]]
+        args = [arg.encode("latin-1") for arg in report["args"]]
+        env = [tuple(part.encode("latin-1") for part in entry) for entry in report["env"]]
+        stdin = Stdin(report["stdin"]["text"].encode("latin-1"))
+        stdin.length, stdin.hash, ended = (report["stdin"][name] for name in ("length", "fnv1a64", "eof"))
+    except (LookupError, TypeError, AttributeError):
         return False
-    args = [arg.encode("latin-1") for arg in report["args"]]
-    env = [tuple(part.encode("latin-1") for part in entry) for entry in report["env"]]
-    stdin = Stdin(report["stdin"]["text"].encode("latin-1"))
-    stdin.length, stdin.hash = report["stdin"]["length"], report["stdin"]["fnv1a64"]
-    for name, matcher in expected.get("env", {}).items():
-        found = [entry[1] for entry in env if len(entry) == 2 and entry[0] == name.encode()]
-        if not all(matches(matcher, value, values) for value in found or [None]):
-            return False
-    return (not any(matches(expected.get("env-none", {"absent": True}), b"=".join(entry), values) for entry in env)
+    if not all(isinstance(each, list) for each in lists) or {len(entry) for entry in env} - {1, 2}:
+        return False
+    found = {name: [entry[1] for entry in env if len(entry) == 2 and entry[0] == name.encode()] or [None]
+             for name in expected.get("env", {})}
+    return (all(matches(expected["env"][name], value, values) for name in found for value in found[name])
+            and not any(matches(expected.get("env-none", {"absent": True}), b"=".join(entry), values) for entry in env)
             and not (expected.get("env-unique") and len({entry[0] for entry in env}) < len(env))
             and ("args" not in expected or in_order(expected["args"], args, values))
             and matches(expected.get("stdin", {"any": True}), stdin, values)
-            and expected.get("stdin-ended") in (None, report["stdin"]["eof"]))
+            and expected.get("stdin-ended") in (None, ended))
 
 
 def encode(text, signs):
@@ -210,9 +186,9 @@ def parse_url(data):
         elif dots != ".":
             segments.append(encode(segment, '"#<>?^`{}'))
     segments += [""] if dots in (".", "..") else []
-    host = str(ipaddress.IPv6Address(place.hostname)) if ":" in place.hostname else place.hostname
-    port = place.port or {"http": 80, "https": 443}[place.scheme]
-    return (place.scheme, place.username, host, port, segments, encode(query, "\"#<>'"), encode(fragment, '"<>`'))
+    host = ipaddress.IPv6Address(place.hostname) if ":" in place.hostname else place.hostname
+    return (place.scheme, place.username, host, place.port or {"http": 80, "https": 443}[place.scheme], segments,
+            encode(query, "\"#<>'"), encode(fragment, '"<>`'))
 
 
 def field_allowed(expected, found, values):
