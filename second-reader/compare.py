@@ -20,15 +20,16 @@ def compare(one_path, other_path):
     for name in list(one) + [name for name in other if name not in one]:
         a, b = one.get(name, ("missing", [], None)), other.get(name, ("missing", [], None))
         if a[:2] != b[:2]:
-            differences[name] = f"{name}\n  {a[0]} {a[1]} {a[2] or ''}\n  {b[0]} {b[1]} {b[2] or ''}"
+            said = [f"  {verdict} {observed} {reason or ''}" for verdict, observed, reason in (a, b)]
+            differences[name] = "\n".join([name, *said])
     return len(one.keys() | other.keys()), sum(len(case[1]) for case in one.values()), differences
 
 
 def main():
     """Print each difference, then how much was compared."""
     verdicts, behaviours, differences = compare(*sys.argv[1:])
-    print(*differences.values(), f"{verdicts} verdicts and {behaviours} behaviours compared, {len(differences)} differences",
-          sep="\n")
+    print(*differences.values(), sep="\n", end="\n" if differences else "")
+    print(f"{verdicts} verdicts and {behaviours} behaviours compared, {len(differences)} differences")
     sys.exit(1 if differences else 0)
 
 
