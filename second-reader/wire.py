@@ -103,7 +103,7 @@ async def read_body(conn, method, status, fields):
     codings = [value.lower() for name, value in fields if name == "transfer-encoding"]
     lengths = {part.strip(b" \t") for name, value in fields if name == "content-length" for part in value.split(b",")}
     if status not in (101, 204, 304) and lengths:
-        matched(rb"[0-9]{1,19}", b",".join(lengths))
+        matched(rb"0*[0-9]{1,19}", b",".join(lengths))
     if status in (101, 204, 304) or method == b"HEAD" or (method == b"CONNECT" and 200 <= status < 300):
         return b""
     if codings and (lengths or codings != [b"chunked"]):
