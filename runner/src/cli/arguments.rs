@@ -3,8 +3,10 @@
 #[cfg(feature = "reference-server")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -246,12 +248,35 @@ pub struct ExportArguments {
     pub folder: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+/// What `export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// wagi and the reference server: modules.toml and modules, with the commands to start them
-    Wagi,
-    /// A runner in another language: cases, rules and deployments as JSON, and compiled guests
+    /// The deployments, in this form.
+    Deployments(crate::export::Format),
+    /// The suite itself, for another runner.
     Bundle,
+}
+
+impl ValueEnum for ExportFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        static VARIANTS: LazyLock<Vec<ExportFormat>> = LazyLock::new(|| {
+            let forms = crate::export::Format::value_variants().iter();
+            forms
+                .map(|form| ExportFormat::Deployments(*form))
+                .chain([ExportFormat::Bundle])
+                .collect()
+        });
+        &VARIANTS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Deployments(form) => form.to_possible_value(),
+            Self::Bundle => Some(PossibleValue::new("bundle").help(
+                "A runner in another language: cases, rules and deployments as JSON, and compiled guests",
+            )),
+        }
+    }
 }
 
 fn parse_jobs(text: &str) -> Result<usize, String> {

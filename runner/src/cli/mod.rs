@@ -113,12 +113,14 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
         }
         Command::Export(ExportArguments { format, folder }) => {
             let suite = load()?;
-            match format {
-                ExportFormat::Wagi => export::wagi::export(&suite, &folder).map(drop),
-                ExportFormat::Bundle => export::bundle::export(&suite, &folder),
+            let notes = match format {
+                ExportFormat::Deployments(form) => export::folder::export(&suite, form, &folder),
+                ExportFormat::Bundle => {
+                    export::bundle::export(&suite, &folder).map(|()| String::new())
+                }
             }
             .map_err(|error| Failure::usage(error.to_string()))?;
-            print(&format!("written to {}\n", folder.display()))
+            print(&format!("written to {}\n{notes}", folder.display()))
         }
         Command::Schema => print(&schema::text()),
         Command::Coverage => print(&coverage::page(&load()?)),

@@ -15,7 +15,7 @@ use wagi_reference_server::{Conforming, Engine, Server};
 
 use super::target::{Launcher, Started, Target};
 use crate::case::Start;
-use crate::export::wagi::{self, Written};
+use crate::export::{Written, wagi};
 use crate::suite::Suite;
 use crate::suite::deployment::Deployment;
 use crate::wire::{Endpoint, Scheme};
