@@ -13,17 +13,23 @@ def read(path):
         return {case["id"]: (case["verdict"], case["observed"], case["reason"]) for case in json.load(file)["cases"]}
 
 
-def main():
-    """Print each difference, then how much was compared."""
-    one, other = read(sys.argv[1]), read(sys.argv[2])
-    differences = 0
+def compare(one_path, other_path):
+    """How many verdicts and behaviours two reports have, and each difference, a text, by its case."""
+    one, other = read(one_path), read(other_path)
+    differences = {}
     for name in list(one) + [name for name in other if name not in one]:
         a, b = one.get(name, ("missing", [], None)), other.get(name, ("missing", [], None))
         if a[:2] != b[:2]:
-            differences += 1
-            print(f"{name}\n  {a[0]} {a[1]} {a[2] or ''}\n  {b[0]} {b[1]} {b[2] or ''}")
-    behaviours = sum(len(case[1]) for case in one.values())
-    print(f"{len(one.keys() | other.keys())} verdicts and {behaviours} behaviours compared, {differences} differences")
+            said = [f"  {verdict} {observed} {reason or ''}" for verdict, observed, reason in (a, b)]
+            differences[name] = "\n".join([name, *said])
+    return len(one.keys() | other.keys()), sum(len(case[1]) for case in one.values()), differences
+
+
+def main():
+    """Print each difference, then how much was compared."""
+    verdicts, behaviours, differences = compare(*sys.argv[1:])
+    print(*differences.values(), sep="\n", end="\n" if differences else "")
+    print(f"{verdicts} verdicts and {behaviours} behaviours compared, {len(differences)} differences")
     sys.exit(1 if differences else 0)
 
 

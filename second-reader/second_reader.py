@@ -1,464 +1,170 @@
 #!/usr/bin/env python3
 """A second runner for the WAGI conformance suite, written from the documents in `spec/` alone.
 
-    python3 second_reader.py BUNDLE --url [DEPLOYMENT=]URL ... [--json FILE] [FILTER ...]
-
 It exists to find where those documents are unclear: it shares no code with the first runner, so that a verdict
 on which the two differ is a mistake in one of them or a sentence that can be read in two ways.
 """
 import argparse
-import concurrent.futures
+import asyncio
+import contextlib
 import json
-import os
+import pathlib
 import re
 import secrets
-import select
-import socket
-import ssl
 import sys
-import threading
 import time
-import urllib.parse
 
-from language import CaseError, allowed, compose, compose_ordinary, pointed
+from language import allowed, compose, pointed
+from wire import Connection, Target, read_body, read_head
 
+SURPLUS_WAIT = 0.04  # seconds for which octets after the last answer of a connection are awaited
 VERDICTS = ["passed", "failed", "blocked", "unsupported", "observed", "skipped", "error"]
-CONNECT_LIMIT, HANDSHAKE_LIMIT = 10, 5
-SURPLUS_WAIT = 0.04  # how long surplus octets are waited for after the last answer of a connection
-BLANK = b" \t"
+DEFAULTS = {"method": "GET", "version": "1.1", "host": True, "fields": [], "client": "exact", "connection": "new",
+            "tls": True, "answer": "now", "copies": 1}
 
 
-class Unreachable(CaseError):
-    """The target accepts no connection."""
+class Exchange:
+    """A request, or one of its copies, and its answer: `kind` is `response`, `closed`, `incomplete` or `none`."""
 
+    def __init__(self, request, values, conn, limit):
+        self.conn, self.limit, self.started, self.exact = conn, limit, None, request["client"] == "exact"
+        self.steps, self.values = compose(request, values), values
+        octets = b"".join(step for step in self.steps if isinstance(step, bytes))
+        self.method, head = octets.split(b" ", 1)[0], octets.partition(b"\r\n\r\n")[0]
+        self.continues = re.search(rb"(?im)^expect:[ \t]*100-continue[ \t]*\r?$", head)
+        self.kind, self.final, self.status, self.fields, self.body, self.faults = "none", False, None, [], b"", []
 
-class NoAnswer(Exception):
-    """The time limit ran out."""
-
-
-# ---- Connections ----------------------------------------------------------------------------------------------------
-
-class Target:
-    """One deployment's server."""
-
-    def __init__(self, url):
-        parts = urllib.parse.urlsplit(url)
-        self.tls = {"http": False, "https": True}[parts.scheme]
-        self.address = parts.hostname
-        self.port = parts.port or (443 if self.tls else 80)
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        default = self.port == (443 if self.tls else 80)
-        self.values = {"host": host, "port": str(self.port), "scheme": parts.scheme,
-                       "authority": host if default else f"{host}:{self.port}"}
-        self.gone = None
-
-
-class Connection:
-    """A connection on which octets are sent while others are received, so that neither side waits for the other."""
-
-    def __init__(self, target, tls, limit):
-        self.inbox, self.outbox, self.ended, self.reset = bytearray(), memoryview(b""), False, False
-        self.deadline, self.silent, self.unusable = None, False, False
-        self.early, self.lenient, self.begun = None, False, False
+    async def attempt(self, work, *arguments):
+        """Do some work, unless there is an answer already or no hope of one."""
         try:
-            self.socket = socket.create_connection((target.address, target.port), min(limit, CONNECT_LIMIT))
-        except OSError as problem:
-            raise Unreachable(f"cannot connect: {problem}") from None
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls and target.tls:
-            self.handshake(target)
-        self.socket.setblocking(False)
-
-    def handshake(self, target):
-        """Speak TLS from here on; the certificate is not verified."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.socket.settimeout(HANDSHAKE_LIMIT)
-        try:
-            self.socket = context.wrap_socket(self.socket, server_hostname=target.address, do_handshake_on_connect=False)
-            self.socket.do_handshake()
-        except TimeoutError:
-            self.silent = True
+            if self.kind == "none" and not self.conn.unusable:
+                await work(*arguments)
+        except EOFError:
+            self.kind = "incomplete"
+        except (ValueError, asyncio.TimeoutError) as problem:
+            self.conn.unusable = True
+            self.faults.append(repr(problem))
         except OSError:
-            self.ended = True
+            pass  # the server has closed the connection, which reading will show
 
-    def turn(self):
-        """Send and receive what is possible now; if that is nothing, wait for more until the deadline."""
-        want_write = sent = False
-        if self.outbox:
-            try:
-                self.outbox = self.outbox[self.socket.send(self.outbox[:1 << 18]):]
-                sent = True
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                want_write = True
-            except ssl.SSLWantReadError:
-                pass
-            except OSError:
-                self.outbox = memoryview(b"")
-        try:
-            data = self.socket.recv(1 << 18)
-            self.inbox += data
-            self.ended = not data
-            return
-        except (BlockingIOError, ssl.SSLWantReadError):
-            pass
-        except OSError:
-            self.ended = self.reset = True
-            return
-        left = self.deadline - time.monotonic()
-        if self.silent or left <= 0:
-            raise NoAnswer
-        if not sent:
-            select.select([self.socket], [self.socket] if want_write else [], [], left)
+    def within(self, work):
+        """Do some work in the time that is left."""
+        return asyncio.wait_for(work, self.started + self.limit - time.monotonic())
 
-    def flush(self):
-        """Send all that is to be sent."""
-        while self.outbox and not self.ended:
-            self.turn()
+    async def send(self, arrived, others):
+        """Do the steps of the request; it has `arrived` once it awaits `others`."""
+        self.started = time.monotonic()
+        for step in self.steps:
+            if isinstance(step, bytes):
+                self.conn.writer.write(step)
+                continue
+            await self.within(self.conn.writer.drain())
+            paused = time.monotonic()
+            if "pause-ms" in step:
+                await asyncio.sleep(step["pause-ms"] / 1000)
+                self.started += time.monotonic() - paused
+            elif step == {"await": "others"}:
+                arrived.set()
+                await others.wait()
+                self.started += time.monotonic() - paused
+            elif step == {"await": "continue"}:
+                await self.read_head()
+                if self.final:
+                    return
+            elif step == {"close": "write"}:
+                self.conn.writer.write_eof()
+            else:
+                self.conn.writer.transport.abort()
+                self.kind = "closed"
 
-    def more(self):
-        """Wait for more octets; False if the connection has ended."""
-        size = len(self.inbox)
-        while not self.ended and len(self.inbox) == size:
-            self.turn()
-        return len(self.inbox) > size
+    async def read_head(self):
+        """Read the head of an interim response or of the final one, if one comes before the connection ends."""
+        head = await self.within(read_head(self.conn))
+        self.status, self.fields = head or (None, [])
+        self.final = head is None or self.status >= 200 or self.status == 101
+        if head is None:
+            self.kind = "closed"
+        elif not self.final and self.exact and not (self.continues and self.status == 100):
+            self.faults.append(f"interim {self.status}")
 
-    def take(self, size):
-        """Take so many octets of what was received."""
-        data = bytes(self.inbox[:size])
-        del self.inbox[:size]
-        return data
-
-    def close(self):
-        """Close the connection, if it is open."""
-        self.socket.close()
-
-
-# ---- Answers --------------------------------------------------------------------------------------------------------
-
-class Broken(Exception):
-    """The framing of a response is broken."""
-
-
-class Answer:
-    """What a request was answered with: `kind` is `response`, `closed`, `incomplete`, `none` or `broken`."""
-
-    def __init__(self, kind, status=None, fields=(), body=b"", note=""):
-        self.kind, self.status, self.fields, self.body, self.note = kind, status, list(fields), body, note
-        self.faults = []
-
-    def __str__(self):
-        return f"{self.kind} {self.status or ''} {self.note} {self.faults or ''} {self.fields} {self.body[:300]}"
-
-
-def take_line(conn, lenient=False):
-    """The next line, without its end; if lenient, that may be a line feed alone."""
-    while (end := conn.inbox.find(b"\n")) < 0:
-        if len(conn.inbox) > 1 << 24:
-            raise Broken("endless line")
-        if not conn.more():
-            raise EOFError
-    line = conn.take(end + 1)
-    if not line.endswith(b"\r\n") and not lenient:
-        raise Broken(f"line end in {line!r}")
-    return line[:-1].removesuffix(b"\r")
-
-
-def read_head(conn):
-    """The status and the fields of the next head; EOFError if the connection ends in it."""
-    conn.begun = bool(conn.inbox)
-    while len(conn.inbox) < 5 and b"HTTP/".startswith(conn.inbox):
-        if not conn.more():
-            raise EOFError
-        conn.begun = True
-    if conn.lenient and conn.inbox.startswith(b"\r\n"):
-        conn.take(2)
-    if not conn.inbox.startswith(b"HTTP/"):
-        raise Broken("no status line")
-    line = take_line(conn, conn.lenient)
-    status = re.fullmatch(rb"HTTP/1\.([01]) ([0-9]{3})(?: [\t -~\x80-\xff]*)?", line)
-    if not status:
-        raise Broken(f"status line {line!r}")
-    fields = []
-    while line := take_line(conn, conn.lenient):
-        field = re.fullmatch(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)", line)
-        if not field:
-            raise Broken(f"field line {line!r}")
-        fields.append((field[1].decode().lower(), field[2].strip(BLANK)))
-    if status[1] == b"0" and any(name == "transfer-encoding" for name, _ in fields):
-        raise Broken("Transfer-Encoding in HTTP/1.0")
-    return int(status[2]), fields
-
-
-def take_exactly(conn, size):
-    """So many octets."""
-    while len(conn.inbox) < size:
-        if not conn.more():
-            raise EOFError
-    return conn.take(size)
-
-
-def read_chunks(conn):
-    """The content of a chunked body."""
-    body = bytearray()
-    while True:
-        size = re.fullmatch(rb"(0*[0-9A-Fa-f]{1,16})(?:[ \t]*;.*)?", line := take_line(conn))
-        if not size and conn.lenient:
-            size = re.fullmatch(rb"(0*[0-9A-Fa-f]{1,16})[ \t]+", line)
-        if not size:
-            raise Broken("chunk size")
-        if int(size[1], 16) == 0:
-            break
-        body += take_exactly(conn, int(size[1], 16))
-        if take_exactly(conn, 2) != b"\r\n":
-            raise Broken("chunk end")
-    while line := take_line(conn):
-        if not re.match(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:", line):
-            raise Broken(f"trailer {line!r}")
-    return bytes(body)
-
-
-def read_body(conn, method, status, fields):
-    """The body that belongs to a final head, after transfer-decoding."""
-    codings = [value.lower() for name, value in fields if name == "transfer-encoding"]
-    lengths = {part.strip(BLANK) for name, value in fields if name == "content-length" for part in value.split(b",")}
-    if status in (101, 204, 304):
-        return b""
-    if lengths and (len(lengths) > 1 or not re.fullmatch(rb"[0-9]{1,19}", next(iter(lengths)))):
-        raise Broken("Content-Length")
-    if method == b"HEAD" or (method == b"CONNECT" and 200 <= status < 300):
-        return b""
-    if codings and not conn.lenient and (lengths or codings != [b"chunked"]):
-        raise Broken("Transfer-Encoding")
-    if codings and codings[-1].endswith(b"chunked"):
-        return read_chunks(conn)
-    if lengths and not codings:
-        return take_exactly(conn, int(lengths.pop()))
-    while conn.more():
-        pass
-    if conn.reset:
-        raise EOFError
-    return conn.take(len(conn.inbox))
-
-
-def read_answer(conn, method, continue_allowed, interims):
-    """Read interim responses and the final one."""
-    status, fields = None, []
-    if conn.unusable:
-        return Answer("none", note="not sent: the answer before is missing or broken")
-    try:
-        status, fields = conn.early or read_head(conn)
-        conn.early = None
-        while status < 200 and status != 101:
-            interims.append(status)
-            status, fields = read_head(conn)
-        answer = Answer("response", status, fields, read_body(conn, method, status, fields))
-    except EOFError:
-        answer = Answer("incomplete" if conn.begun else "closed", status, fields)
-        conn.inbox.clear()
-    except (Broken, NoAnswer) as problem:
-        answer = Answer("none" if isinstance(problem, NoAnswer) else "broken", status, fields, note=str(problem))
-        conn.unusable = True
-    if not conn.lenient:
-        answer.faults += [f"interim {code}" for code in interims if code != 100 or not continue_allowed]
-    return answer
-
-
-# ---- Carrying out a case --------------------------------------------------------------------------------------------
-
-class Unit:
-    """Requests that go out together on one connection: one and those pipelined behind it; with its copies."""
-
-    def __init__(self, first):
-        self.numbers, self.connections, self.threads = [first], {}, []
-        self.continued = False  # whether the next unit uses its connections
-        self.ready = []  # for each copy: set when it was sent, awaits others or has ended
+    async def read(self):
+        """Read interim responses and the final one."""
+        while not self.final:
+            await self.read_head()
+        if self.kind != "closed":
+            self.body = await self.within(read_body(self.conn, self.method, self.status, self.fields))
+            self.kind = "response"
 
 
 class CaseRun:
     """One case being carried out on its target."""
 
     def __init__(self, case, target, limit):
-        self.case, self.target, self.limit = case, target, limit
-        self.values = dict(target.values, nonce=secrets.token_hex(8), copy="0")
-        self.answers, self.problems, self.others = {}, [], threading.Event()
+        self.case, self.target, self.limit, self.answers, self.others = case, target, limit, {}, asyncio.Event()
+        self.requests = [{**DEFAULTS, **request} for request in case["requests"]]
+        self.values = {**target.values, "nonce": secrets.token_hex(8), "copy": "0"}
 
-    def exchange(self, unit, copy, connection, reused, barrier):
-        """Send a unit's requests on a connection and read their answers."""
-        values, opened = dict(self.values, copy=str(copy)), connection
+    async def converse(self, chain, copy, conn, arrived):
+        """Carry out the requests that share a connection; those of each group go out together."""
         try:
-            if opened is None:
-                tls = self.case["requests"][unit.numbers[0]].get("tls") is not False
-                opened = Connection(self.target, tls, self.limit)
-            unit.connections[copy] = opened
-            if barrier:
-                barrier.wait(self.limit + CONNECT_LIMIT + HANDSHAKE_LIMIT)
-            sent = [self.send(opened, self.case["requests"][number], values, unit.ready[copy])
-                    for number in unit.numbers]
-            unit.ready[copy].set()
-            for number, (early, started, interims, data) in zip(unit.numbers, sent):
-                opened.deadline = started + self.limit
-                method = data.split(b" ", 1)[0]
-                expects = re.search(rb"(?im)^expect:[ \t]*100-continue[ \t]*\r?$", data.partition(b"\r\n\r\n")[0])
-                self.answers[number, copy] = early or read_answer(opened, method, expects, interims)
-            if not unit.continued:
-                self.find_surplus(opened, self.answers[unit.numbers[-1], copy])
-                opened.close()
-        except (CaseError, threading.BrokenBarrierError, ValueError) as problem:
-            if barrier:
-                barrier.abort()
-            self.problems.append(problem)
+            for group in chain:
+                values = {**self.values, "copy": str(copy)}
+                exchanges = [Exchange(self.requests[number], values, conn, self.limit) for number in group]
+                self.answers.update(zip(((number, copy) for number in group), exchanges))
+                for each in exchanges:
+                    await each.attempt(each.send, arrived, self.others)
+                if group is chain[-1]:
+                    arrived.set()
+                for each in exchanges:
+                    await each.attempt(each.read)
+            if each.exact and each.kind == "response":
+                with contextlib.suppress(asyncio.TimeoutError):
+                    surplus = await asyncio.wait_for(conn.read(1), SURPLUS_WAIT)
+                    each.faults += ["octets after the end"] if surplus else []
         finally:
-            unit.ready[copy].set()
+            arrived.set()
+            conn.writer.transport.abort()
 
-    def send(self, conn, request, values, ready):
-        """Send one request; (its answer if nothing is to be read, the start of its time, interims, octets)."""
-        ordinary = request.get("client") == "ordinary"
-        steps = compose_ordinary(request, values) if ordinary else compose(request, values)
-        conn.lenient = ordinary
-        data = b"".join(step for step in steps if isinstance(step, bytes))
-        started, interims = time.monotonic(), []
-        for step in steps:
-            conn.deadline = started + self.limit
-            try:
-                if isinstance(step, bytes):
-                    conn.outbox = memoryview(bytes(conn.outbox) + step)
-                    continue
-                conn.flush()
-                paused = time.monotonic()
-                if "pause-ms" in step:
-                    time.sleep(step["pause-ms"] / 1000)
-                    started += time.monotonic() - paused
-                elif step == {"await": "others"}:
-                    ready.set()
-                    self.others.wait()
-                    started += time.monotonic() - paused
-                elif step == {"await": "continue"}:
-                    status, fields = read_head(conn)
-                    if status >= 200 or status == 101:
-                        conn.early = (status, fields)
-                        break
-                    interims.append(status)
-                elif step == {"close": "both"}:
-                    conn.close()
-                    conn.ended = True
-                    return Answer("closed", note="by the client"), started, [], data
-                elif step == {"close": "write"}:
-                    conn.socket.shutdown(socket.SHUT_WR)
-                else:
-                    raise CaseError(f"unknown step {step}")
-            except NoAnswer:
-                return Answer("none"), started, [], data
-            except EOFError:
-                break
-            except Broken as problem:
-                return Answer("broken", note=str(problem)), started, [], data
-            except OSError:
-                continue  # the server has closed the connection, which reading will show
-        try:
-            if conn.outbox and request.get("answer") == "later":
-                conn.flush()
-        except NoAnswer:
-            pass
-        return None, started, interims, data
-
-    def start(self, unit, previous):
-        """Send a unit, with all its copies, in threads of their own."""
-        request = self.case["requests"][unit.numbers[0]]
-        copies = request.get("copies") or 1
-        reused = request.get("connection") == "same"
-        unit.ready = [threading.Event() for _ in range(copies)]
-        barrier = threading.Barrier(copies) if copies > 1 else None
-        for copy in range(copies):
-            connection = previous.connections.get(copy) if reused else None
-            arguments = (unit, copy, connection, reused, barrier)
-            unit.threads.append(threading.Thread(target=self.exchange, args=arguments, daemon=True))
-            unit.threads[-1].start()
-
-    def carry_out(self):
-        """Send all requests in order and read their answers."""
-        requests, units = self.case["requests"], []
-        for number, request in enumerate(requests):
-            if request.get("connection") == "pipelined":
-                units[-1].numbers.append(number)
-            else:
-                if request.get("connection") == "same":
-                    units[-1].continued = True
-                units.append(Unit(number))
-        awaiting = [unit for unit in units if {"await": "others"} in (requests[unit.numbers[0]].get("raw") or ())]
-        for index, unit in enumerate(units):
-            if requests[unit.numbers[0]].get("connection") == "same":
-                wait(units[index - 1].threads)
-            self.start(unit, units[index - 1])
-            if requests[unit.numbers[-1]].get("answer") == "later":
-                for event in unit.ready:
-                    event.wait()
-            else:
-                wait(unit.threads)
-            if self.problems:
-                break
-        wait(thread for unit in units if unit not in awaiting for thread in unit.threads)
+    async def carry_out(self):
+        """Send all requests in order and read their answers; an OSError if the target accepts no connection."""
+        chains, tasks, awaiting = [], [], []
+        for number, request in enumerate(self.requests):
+            if request["connection"] == "new":
+                chains.append([])
+            if request["connection"] != "pipelined":
+                chains[-1].append([])
+            chains[-1][-1].append(number)
+        for chain in chains:
+            first, last = self.requests[chain[0][0]], self.requests[chain[-1][-1]]
+            conns = await asyncio.gather(*(Connection.open(self.target, first["tls"], self.limit)
+                                           for _ in range(first["copies"])))
+            arrived = [asyncio.Event() for _ in conns]
+            begun = [asyncio.create_task(self.converse(chain, copy, *each))
+                     for copy, each in enumerate(zip(conns, arrived))]
+            (awaiting if {"await": "others"} in first.get("raw", ()) else tasks).extend(begun)
+            await asyncio.gather(*((event.wait() for event in arrived) if last["answer"] == "later" else begun))
+        await asyncio.gather(*tasks)
         self.others.set()
-        wait(thread for unit in awaiting for thread in unit.threads)
-        if self.problems:
-            raise self.problems[0]
-
-    def find_surplus(self, connection, answer):
-        """Mark the last answer on a connection if more octets come behind it."""
-        if answer.kind == "response" and not connection.lenient:
-            connection.outbox, connection.deadline = memoryview(b""), time.monotonic() + SURPLUS_WAIT
-            try:
-                if connection.inbox or connection.more():
-                    answer.faults.append("octets after the end")
-            except NoAnswer:
-                pass
+        await asyncio.gather(*awaiting)
 
     def judge(self):
         """The verdict, its reason and the behaviours observed."""
-        holds, reason, observed = True, [], []
-        requests = self.case["requests"]
-        for number, request in enumerate(requests):
-            answers = [(dict(self.values, copy=str(copy)), answer) for (which, copy), answer
-                       in sorted(self.answers.items()) if which == number]
-            if request.get("observe") is not None:
-                for values, answer in answers:
-                    shown = [name for name, each in request["observe"].items() if allowed(each, answer, values)]
-                    observed.append((shown or ["other"])[0])
-                    reason += [] if shown else [f"request {number + 1}: {answer}"]
-                continue
-            fitting = [answer for values, answer in answers if allowed(request["expect"], answer, values)]
-            reason += [f"request {number + 1}: {answer}" for _, answer in answers if answer not in fitting]
-            if request.get("distinct") is not None:
-                found = [json.dumps(value, sort_keys=True) for answer in fitting
-                         for value in pointed(request["distinct"], answer)]
-                reason += [f"request {number + 1}: equal values"] if len(set(found)) < len(found) else []
-            holds = holds and not reason
+        reasons, observed, seen, holds = [], [], set(), True
+        for (number, _), answer in sorted(self.answers.items()):
+            request, found = self.requests[number], set()
+            behaviours = request.get("observe") or {"allowed": request["expect"]}
+            shown = [name for name, each in behaviours.items() if allowed(each, answer, answer.values)]
+            if shown and "distinct" in request:
+                found = {(number, json.dumps(value, sort_keys=True)) for value in pointed(request["distinct"], answer)}
+            if not shown or found & seen:
+                reasons += [f"request {number + 1}: {answer.kind} {answer.status} {answer.faults} {answer.body[:99]}"]
+                holds = holds and "observe" in request
+            if "observe" in request:
+                observed.append(shown[0] if shown else "other")
+            seen |= found
         if self.case["level"] == "observe":
-            held = not any("expect" in r for r in requests) or holds
-            return "observed", "; ".join(reason) or None, observed if held else ["other"] * len(observed)
-        return "passed" if holds else "failed", "; ".join(reason) or None, []
-
-
-def wait(threads):
-    """Wait for threads, all of which end by themselves."""
-    for thread in threads:
-        thread.join()
-
-
-# ---- The run --------------------------------------------------------------------------------------------------------
-
-def answers_at_all(target, limit):
-    """Why a GET of `/` does not get a complete response, or None if it does."""
-    try:
-        conn = Connection(target, True, limit)
-        conn.deadline = time.monotonic() + limit
-        conn.outbox = memoryview(f"GET / HTTP/1.1\r\nHost: {target.values['authority']}\r\nConnection: close\r\n\r\n"
-                                 .encode())
-        answer = read_answer(conn, b"GET", False, [])
-        conn.close()
-        return None if answer.kind == "response" else f"the target does not answer HTTP: {answer}"
-    except CaseError as problem:
-        return str(problem)
+            return "observed", "; ".join(reasons) or None, observed if holds else ["other"] * len(observed)
+        return "passed" if holds else "failed", "; ".join(reasons) or None, []
 
 
 class Run:
@@ -466,110 +172,87 @@ class Run:
 
     def __init__(self, cases, targets, options):
         self.cases, self.targets, self.options = cases, targets, options
-        self.results = {}
+        self.tasks, self.places = {}, None
 
-    def prerequisites(self, case):
-        """The identifiers of the cases that a case names, tables replaced by their rows."""
-        for name in case.get("prerequisites") or ():
-            rows = [name] if name in self.cases else [each for each in self.cases if each.startswith(name + "/")]
-            if not rows:
-                raise SystemExit(f"{case['id']}: no case {name}")
-            yield from rows
-
-    def before(self, case):
-        """(verdict, reason) if a case is not to be run, once its prerequisites have ended; else None."""
-        target = self.targets.get(case["runs_in"])
-        missing = set(case["profiles"]) & set(self.options.no_profile)
-        if missing or target is None:
-            return "unsupported", ", ".join(sorted(missing)) or "no deployment " + case["runs_in"]
-        if target.gone:
-            return "error", target.gone
-        for name in self.prerequisites(case):
-            verdict = self.results[name][0]
-            if verdict not in ("passed", "observed"):
-                return "unsupported" if verdict == "unsupported" else "blocked", f"{name}: {verdict}"
-        return None
-
-    def run_case(self, case):
-        """Carry out one case: (verdict, reason, observed, duration in ms)."""
-        target, begun = self.targets[case["runs_in"]], time.monotonic()
-        run = CaseRun(case, target, self.options.timeout)
+    async def check(self, target):
+        """Note that a target is gone, if a GET of `/` does not get a complete response."""
+        run = CaseRun({"requests": [{"target": "/"}]}, target, self.options.timeout)
         try:
-            run.carry_out()
-            result = run.judge()
-        except Exception as problem:  # whatever went wrong, it is this case's error and no other's
-            result = "error", f"{type(problem).__name__}: {problem}", []
-        doubtful = any(answer.kind != "response" and answer.note != "by the client" for answer in run.answers.values())
-        if (doubtful or result[0] == "error") and not target.gone:
-            target.gone = answers_at_all(target, self.options.timeout)
-        return *result, (time.monotonic() - begun) * 1000
+            await run.carry_out()
+            if run.answers[0, 0].kind != "response":
+                target.gone = f"the target does not answer HTTP: {run.answers[0, 0].kind}"
+        except (OSError, asyncio.TimeoutError) as problem:
+            target.gone = f"cannot connect: {problem!r}"
 
-    def run(self):
-        """Run the selected cases, each after its prerequisites, and return a result for each case of the suite."""
-        words = self.options.filter or [""]
-        chosen = {name for name in self.cases if any(word in name for word in words)}
-        todo, queue = set(), list(chosen)
-        while queue:
-            name = queue.pop()
-            if name not in todo:
-                todo.add(name)
-                queue += self.prerequisites(self.cases[name])
-        for target in self.targets.values():
-            target.gone = answers_at_all(target, self.options.timeout)
-        waiting, running = [name for name in self.cases if name in todo], {}
-        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-            while waiting or running:
-                later = []
-                for name in waiting:
-                    case = self.cases[name]
-                    if len(running) >= self.options.jobs or any(
-                            each not in self.results for each in self.prerequisites(case)):
-                        later.append(name)
-                    elif known := self.before(case):
-                        self.results[name] = *known, [], 0
-                    else:
-                        running[pool.submit(self.run_case, case)] = name
-                waiting = later
-                done, _ = concurrent.futures.wait(running, return_when="FIRST_COMPLETED")
-                for future in done:
-                    self.results[running.pop(future)] = future.result()
-        return {name: self.results[name] if name in chosen else ("skipped", None, [], 0) for name in self.cases}
+    def result(self, name):
+        """The task that gives the result of a case: verdict, reason, behaviours observed and duration in ms."""
+        if name not in self.tasks:
+            self.tasks[name] = asyncio.create_task(self.run_case(self.cases[name]))
+        return self.tasks[name]
+
+    async def run_case(self, case):
+        """Carry out a case after its prerequisites (a table stands for its rows), if it can be."""
+        needed = [each for name in case.get("prerequisites", ()) for each in self.cases
+                  if each == name or each.rpartition("/")[0] == name]
+        before = {name: (await self.result(name))[0] for name in needed}
+        async with self.places:
+            target, begun = self.targets.get(case["runs_in"]), time.monotonic()
+            obstacles = [("unsupported", name) for name in case["profiles"] if name in self.options.no_profile]
+            if target is None:
+                obstacles.append(("unsupported", "no deployment " + case["runs_in"]))
+            elif target.gone:
+                obstacles.append(("error", target.gone))
+            obstacles += [("unsupported" if verdict == "unsupported" else "blocked", f"{name}: {verdict}")
+                          for name, verdict in before.items() if verdict not in ("passed", "observed")]
+            if obstacles:
+                return *obstacles[0], [], 0
+            run = CaseRun(case, target, self.options.timeout)
+            try:
+                await run.carry_out()
+                result = await asyncio.to_thread(run.judge)
+            except Exception as problem:  # whatever went wrong, it is this case's error and no other's
+                result = "error", f"{type(problem).__name__}: {problem}", []
+            if result[0] == "error" or any(each.kind != "response" and each.steps[-1:] != [{"close": "both"}]
+                                           for each in run.answers.values()):
+                await self.check(target)
+            return *result, (time.monotonic() - begun) * 1000
+
+    async def run(self):
+        """Run the selected cases and return a result for each case of the suite."""
+        self.places = asyncio.Semaphore(self.options.jobs)
+        await asyncio.gather(*map(self.check, self.targets.values()))
+        chosen = {name: self.result(name) for name in self.cases if any(word in name for word in self.options.words)}
+        return {name: await chosen[name] if name in chosen else ("skipped", None, [], 0) for name in self.cases}
 
 
 def main():
     """Read the command line and the bundle, run, and report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("bundle", help="folder written by `wagi-conformance export --for bundle`")
-    parser.add_argument("filter", nargs="*", help="only cases whose identifier contains one of these")
-    parser.add_argument("--url", action="append", default=[], metavar="[DEPLOYMENT=]URL", required=True)
+    parser.add_argument("bundle", type=pathlib.Path, help="folder written by `wagi-conformance export --for bundle`")
+    parser.add_argument("words", nargs="*", default=[""], metavar="FILTER", help="part of an id")
+    parser.add_argument("--url", action="append", metavar="[DEPLOYMENT=]URL", required=True)
     parser.add_argument("--no-profile", action="append", default=[], metavar="PROFILE")
     parser.add_argument("--json", metavar="FILE", help="write the JSON report to this file")
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--timeout", type=float, default=10, help="seconds that an answer may take")
     options = parser.parse_intermixed_args()
-    targets = {}
-    for text in options.url:
-        name, url = re.fullmatch(r"(?:([^:=]+)=)?(https?://.*)", text).groups()
-        targets[name or "main"] = Target(url)
-    with open(os.path.join(options.bundle, "cases.json"), encoding="utf-8") as file:
-        cases = {case["id"]: case for case in json.load(file)["cases"]}
-    begun = time.monotonic()
-    results = Run(cases, targets, options).run()
-    summary = {verdict: sum(result[0] == verdict for result in results.values()) for verdict in VERDICTS}
-    report = {"format_version": 1, "tool": {"name": "second-reader", "version": "1"}, "target": " ".join(options.url),
-              "summary": summary, "duration_ms": (time.monotonic() - begun) * 1000, "cases": [
-                  {"id": name, "rules": cases[name]["rules"], "level": cases[name]["level"], "verdict": verdict,
-                   "reason": reason, "observed": observed, "duration_ms": took}
-                  for name, (verdict, reason, observed, took) in results.items()]}
+    urls = [re.fullmatch(r"(?:([^:=]+)=)?(https?://.*)", text).groups() for text in options.url]
+    cases = {case["id"]: case for case in json.loads((options.bundle / "cases.json").read_text("utf-8"))["cases"]}
+    targets = {name or "main": Target(url) for name, url in urls}
+    results = asyncio.run(Run(cases, targets, options).run())
+    records = [{"id": name, "rules": cases[name]["rules"], "level": cases[name]["level"], "verdict": verdict,
+                "reason": reason, "observed": observed, "duration_ms": duration}
+               for name, (verdict, reason, observed, duration) in results.items()]
+    summary = {verdict: sum(record["verdict"] == verdict for record in records) for verdict in VERDICTS}
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=1)
-    for record in report["cases"]:
+        report = {"format_version": 1, "summary": summary, "cases": records}
+        pathlib.Path(options.json).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    for record in records:
         if record["verdict"] in ("failed", "error") or "other" in record["observed"]:
             print(record["verdict"], record["id"], record["reason"], sep="\t")
     print(", ".join(f"{count} {verdict}" for verdict, count in summary.items()))
-    musts = {record["verdict"] for record in report["cases"] if record["level"] == "must"}
-    sys.exit(1 if musts & {"failed", "blocked", "error"} else 0)
+    musts = {record["verdict"] for record in records if record["level"] == "must"}
+    sys.exit(0 if musts.isdisjoint(["failed", "blocked", "error"]) else 1)
 
 
 if __name__ == "__main__":
