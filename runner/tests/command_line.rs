@@ -144,6 +144,102 @@ fn a_wrong_case_file_is_named_with_its_line() {
     assert!(stderr.contains("unknown field `targt`"), "{stderr}");
 }
 
+/// A folder of cases: one that any server can be deployed for, one that needs a template for the
+/// arguments, and one that builds on it.
+fn three_cases() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let area = folder.path().join("routing");
+    std::fs::create_dir(&area).expect("a folder");
+    let case = |name: &str, more: Value| {
+        let mut case = json!({
+            "id": format!("routing/{name}"),
+            "description": "A server does one thing.",
+            "rules": ["routing.exact.own-path"],
+            "routes": [{ "route": format!("/{name}"), "guest": "say-query" }],
+            "requests": [{
+                "target": format!("/{name}?{{{{nonce}}}}"),
+                "expect": { "status": 200, "body": "{{nonce}}" },
+            }],
+        });
+        let members = more.as_object().expect("members").clone();
+        case.as_object_mut().expect("a case").extend(members);
+        let path = area.join(format!("{name}.json"));
+        std::fs::write(path, case.to_string()).expect("a file");
+    };
+    let template = json!([{ "route": "/template", "guest": "say-query", "argv": "a b" }]);
+    case("plain", json!({}));
+    case("template", json!({ "routes": template }));
+    case("upon", json!({ "prerequisites": ["routing/template"] }));
+    folder
+}
+
+#[test]
+fn deployments_are_exported_with_what_the_form_lacks() {
+    let cases = three_cases();
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().canonicalize().expect("a folder");
+    let home = home.to_str().expect("text");
+    let cases = cases.path().to_str().expect("text");
+    let lacks = "2 of 3 cases are unsupported:\n\n\
+                 - 1: it needs a template for the arguments: arguments are the same for every request\n\
+                 - 1: a prerequisite is unsupported\n";
+
+    let (stdout, stderr, code) = run(&["export", "--cases", cases, "--for", "mod-wasm", home]);
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    assert_eq!(stdout, format!("written to {home}\n{lacks}"));
+
+    let readme = std::fs::read_to_string(format!("{home}/README.md")).expect("a README");
+    let expected = format!(
+        "# The deployments of the WAGI conformance suite\n\n\
+         Each folder is the configuration of one server. Most cases need `main` only.\n\
+         `httpd` is Apache httpd (`apache2` on Debian) with `modules/mod_wasm.so` in the folder of its \
+         modules; add `-d FOLDER` if `modules/` is not in the server's root (`-d /usr/lib/apache2` on \
+         Debian). The address to listen at stands in the configuration.\n\n\
+         ## `main`\n\n\
+         ```sh\nhttpd -D FOREGROUND -f {home}/main/httpd.conf\n```\n\n\
+         ## Run the suite\n\n\
+         ```sh\nwagi-conformance run --url main=http://127.0.0.1:3000\n```\n\n\
+         Cases of a deployment whose URL is left out count as unsupported.\n\n\
+         ## What this form cannot express\n\n{lacks}"
+    );
+    assert_eq!(readme, expected);
+    let config = std::fs::read_to_string(format!("{home}/main/httpd.conf")).expect("a file");
+    let sections: Vec<&str> = config
+        .lines()
+        .filter(|line| line.starts_with("<Location"))
+        .collect();
+    assert_eq!(
+        sections,
+        [
+            "<LocationMatch \"^/upon$\">",
+            "<LocationMatch \"^/plain$\">"
+        ]
+    );
+}
+
+#[test]
+fn an_export_that_fails_says_at_what() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let file = file.to_str().expect("text");
+    let (stdout, stderr, code) = run(&["export", "--for", "json", file]);
+    assert_eq!((stdout.as_str(), code), ("", 2));
+    let expected = "failed to make the folder";
+    assert_eq!(
+        stderr,
+        format!("error: {expected} {file}/main: Not a directory (os error 20)\n")
+    );
+
+    let (_, stderr, code) = run(&["export", "--for", "spn", file]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.starts_with("error: invalid value 'spn' for '--for <FORMAT>'\n")
+            && stderr.contains("tip: a similar value exists: 'spin'"),
+        "{stderr}"
+    );
+}
+
 #[test]
 fn servers_that_are_none_pass_nothing_and_end_soon() {
     let (stdout, stderr, code) = run(&["null-score", "--format", "json"]);

@@ -55,8 +55,12 @@ pub enum Command {
     Serve(ServeArguments),
     /// Write the deployments for a server, or the suite for another runner
     Export(ExportArguments),
-    /// Print the JSON Schema of a case file
-    Schema,
+    /// Print the JSON Schema of a case file, or of a deployment in the neutral form
+    Schema {
+        /// What it describes
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
+    },
     /// Print the page that says which cases test which rule
     Coverage,
     /// Print the page that says which faults the suite detects, from spec/detection.json
@@ -276,6 +280,15 @@ pub struct ExportArguments {
     /// The folder to write to, made if need be
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum SchemaOf {
+    /// A case file
+    #[default]
+    Case,
+    /// A deployment as `export --for json` writes it
+    Deployment,
 }
 
 /// What `export` writes.

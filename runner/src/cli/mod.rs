@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::suite::Suite;
 use crate::{check, coverage, explain, list};
 use arguments::{
-    Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, What,
+    Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, SchemaOf, What,
 };
 
 /// Every must case passed.
@@ -123,7 +123,10 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
             .map_err(|error| Failure::usage(error.to_string()))?;
             print(&format!("written to {}\n{notes}", folder.display()))
         }
-        Command::Schema => print(&schema::text()),
+        Command::Schema { of } => print(&match of {
+            SchemaOf::Case => schema::text(),
+            SchemaOf::Deployment => export::json::schema(),
+        }),
         Command::Coverage => print(&coverage::page(&load()?)),
         Command::Detection => {
             let suite = load()?;

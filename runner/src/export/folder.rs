@@ -1,6 +1,6 @@
 //! `export`: a folder with every deployment in one form, and a README that says how to go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -51,22 +51,49 @@ pub fn export(suite: &Suite, format: Format, folder: &Path) -> Result<String, Ex
 /// nothing.
 fn lacks(suite: &Suite, format: Format) -> String {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    // The unsupported cases, and the tables of those that are rows: either may be a prerequisite.
+    let mut unsupported: BTreeSet<&str> = BTreeSet::new();
     for case in &suite.cases {
         if let Some(reason) = format.unsupported(suite, case) {
             *reasons.entry(reason).or_default() += 1;
+            unsupported.extend([case.id.as_str(), case.id.file()]);
         }
     }
-    let affected: usize = reasons.values().sum();
-    if affected == 0 {
+    if reasons.is_empty() {
         return String::new();
     }
+    let mut dependants: BTreeSet<&str> = BTreeSet::new();
+    // Cases build on cases that build on cases: until there are no more.
+    loop {
+        let known = dependants.len();
+        for case in &suite.cases {
+            let mut prerequisites = case.prerequisites.iter();
+            if !unsupported.contains(case.id.as_str())
+                && prerequisites.any(|id| unsupported.contains(id.as_str()))
+            {
+                dependants.insert(case.id.as_str());
+                unsupported.extend([case.id.as_str(), case.id.file()]);
+            }
+        }
+        if dependants.len() == known {
+            break;
+        }
+    }
     let mut text = format!(
-        "{affected} of {} cases cannot be deployed in this form, and so are those that build on them:\n",
+        "{} of {} cases are unsupported:\n\n",
+        reasons.values().sum::<usize>() + dependants.len(),
         suite.cases.len()
     );
+    // Writing to a String cannot fail.
     for (reason, count) in reasons {
-        // Writing to a String cannot fail.
         let _ = writeln!(text, "- {count}: {reason}");
+    }
+    if !dependants.is_empty() {
+        let _ = writeln!(
+            text,
+            "- {}: a prerequisite is unsupported",
+            dependants.len()
+        );
     }
     text
 }

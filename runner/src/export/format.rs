@@ -7,14 +7,14 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::files::Deployed;
 use super::json::Json;
+use super::layout::Layout;
 use super::mod_wasm::ModWasm;
 use super::spin::Spin;
 use super::wagi::Wagi;
 use super::wagi_net::WagiNet;
 use super::wcgi::Wcgi;
-use super::{ExportError, Need, write};
+use super::{ExportError, Need, failed, make_folder, write};
 use crate::case::{Case, Route};
 use crate::suite::Suite;
 use crate::suite::deployment::{Deployment, name_of};
@@ -70,7 +70,7 @@ pub(super) trait Form {
     ///
     /// # Errors
     /// Something in the deployment that the form has no way to write.
-    fn text(&self, deployed: &Deployed<'_>, listen: SocketAddr) -> Result<String, ExportError>;
+    fn text(&self, layout: &Layout<'_>, listen: SocketAddr) -> Result<String, ExportError>;
 
     /// The words that start the server with a deployment.
     fn command(&self, written: &Written, listen: SocketAddr) -> Vec<String>;
@@ -103,11 +103,22 @@ impl Format {
 
     /// Why `case` cannot be deployed in this form, for the verdict `unsupported`; `None` if it can.
     pub fn unsupported(self, suite: &Suite, case: &Case) -> Option<String> {
-        let needs = Need::of_case(suite, case);
-        let (need, why) = needs
-            .into_iter()
-            .find_map(|need| self.lacks(need).map(|why| (need, why)))?;
-        Some(format!("it needs {need}: {why}"))
+        let mut needs = Need::of_case(suite, case).into_iter();
+        if let Some((need, why)) = needs.find_map(|need| self.lacks(need).map(|why| (need, why))) {
+            return Some(format!("it needs {need}: {why}"));
+        }
+        let name = name_of(case);
+        let mut deployments = suite.deployments.iter();
+        let deployment = deployments.find(|deployment| deployment.name == name)?;
+        (!self.expresses_some(deployment))
+            .then(|| format!("nothing of its deployment `{name}` can be written in this form"))
+    }
+
+    /// Whether a server can be configured with something of `deployment`.
+    fn expresses_some(self, deployment: &Deployment) -> bool {
+        let hidden = deployment.server.tls && self.lacks(Need::Tls).is_some();
+        let routes = &deployment.routes;
+        !hidden && (routes.is_empty() || routes.iter().any(|route| self.takes(route)))
     }
 
     /// Whether some case of `deployment` can be deployed in this form.
@@ -140,14 +151,19 @@ impl Format {
         listen: SocketAddr,
     ) -> Result<Written, ExportError> {
         let form = self.form();
-        let deployed = Deployed::make(suite, deployment, folder, self)?;
-        let config = deployed.folder.join(form.file_name());
-        let text = form.text(&deployed, listen).map_err(|error| {
+        make_folder(folder)?;
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| failed("find", folder, &error))?;
+        let layout = Layout::of(deployment, &folder, self);
+        layout.write(suite, deployment)?;
+        let config = layout.folder.join(form.file_name());
+        let text = form.text(&layout, listen).map_err(|error| {
             ExportError(format!("failed to write {}: {error}", config.display()))
         })?;
         write(&config, text)?;
         let left = |need| !form.configures(need);
-        let environment = deployed
+        let environment = layout
             .environment
             .iter()
             .filter(|_| left(Need::Environment));
@@ -157,10 +173,101 @@ impl Format {
             environment: environment
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect(),
-            environment_file: deployed
+            environment_file: layout
                 .environment_file
                 .filter(|_| left(Need::EnvironmentFile)),
-            tls: deployed.tls.filter(|_| left(Need::Tls)),
+            tls: layout.tls.filter(|_| left(Need::Tls)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::suite::files::Folders;
+
+    #[test]
+    fn a_case_that_is_not_unsupported_has_all_it_asks_for() {
+        let suite = Suite::load(&Folders::default()).expect("the suite");
+        for format in Format::value_variants() {
+            for case in &suite.cases {
+                if format.unsupported(&suite, case).is_some() {
+                    continue;
+                }
+                let deployment = suite
+                    .deployments
+                    .iter()
+                    .find(|deployment| deployment.name == name_of(case))
+                    .expect("its deployment");
+                let layout = Layout::of(deployment, Path::new("/srv"), *format);
+                let placed: BTreeSet<&str> = layout
+                    .routes
+                    .iter()
+                    .map(|placed| placed.route.route.as_str())
+                    .collect();
+                let id = &case.id;
+                for route in &case.routes {
+                    assert!(placed.contains(route.route.as_str()), "{format:?}: {id}");
+                }
+                for variable in case.server.environment.keys() {
+                    assert!(
+                        layout.environment.contains_key(variable.as_str()),
+                        "{format:?}: {id}"
+                    );
+                }
+                assert_eq!(
+                    layout.tls.is_some(),
+                    deployment.server.tls,
+                    "{format:?}: {id}"
+                );
+                assert!(
+                    layout.environment_file.is_some() || case.server.environment_file.is_empty(),
+                    "{format:?}: {id}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_deployment_can_be_written_in_every_form() {
+        let suite = Suite::load(&Folders::default()).expect("the suite");
+        let folder = tempfile::tempdir().expect("a folder");
+        let listen = SocketAddr::from(([127, 0, 0, 1], 3000));
+        for format in Format::value_variants() {
+            for deployment in &suite.deployments {
+                let home = folder.path().join(deployment.name.replace('/', "-"));
+                let written = format
+                    .write(&suite, deployment, &home, listen)
+                    .unwrap_or_else(|error| panic!("{format:?}: {}: {error}", deployment.name));
+                assert!(written.config.is_file(), "{format:?}: {}", deployment.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_form_does_not_configure_is_left_to_the_command_line() {
+        let suite = Suite::load(&Folders::default()).expect("the suite");
+        let folder = tempfile::tempdir().expect("a folder");
+        let listen = SocketAddr::from(([127, 0, 0, 1], 3000));
+        let deployment = super::super::sample::deployment();
+        let left = |format: Format| {
+            let home = folder.path().join(format!("{format:?}"));
+            let written = format
+                .write(&suite, &deployment, &home, listen)
+                .unwrap_or_else(|error| panic!("{format:?}: {error}"));
+            (
+                written.environment.len(),
+                written.environment_file.is_some(),
+                written.tls.is_some(),
+            )
+        };
+        assert_eq!(left(Format::Wagi), (2, true, true));
+        assert_eq!(left(Format::WagiNet), (0, false, false));
+        assert_eq!(left(Format::Spin), (0, false, true));
+        assert_eq!(left(Format::ModWasm), (0, false, false));
+        assert_eq!(left(Format::Wcgi), (0, false, false));
+        assert_eq!(left(Format::Json), (0, false, true));
     }
 }

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 
-use super::files::{Deployed, DeployedRoute};
 use super::format::Form;
+use super::layout::{Layout, PlacedRoute};
 use super::{ExportError, Need, Written, pretty_json};
 
 /// Where the schema stands, as a path from the suite's root.
@@ -50,15 +50,15 @@ pub struct ConfiguredRoute {
 }
 
 impl ConfiguredRoute {
-    fn of(deployed: &Deployed<'_>, route: &DeployedRoute<'_>) -> Self {
+    fn of(layout: &Layout<'_>, route: &PlacedRoute<'_>) -> Self {
         let volumes = route.volumes.iter();
         Self {
             route: route.route.route.clone(),
-            module: deployed.relative(&route.module),
+            module: layout.relative(&route.module),
             entrypoint: route.route.entrypoint.clone(),
             argv: route.route.argv.clone(),
             volumes: volumes
-                .map(|(name, folder)| ((*name).to_owned(), deployed.relative(folder)))
+                .map(|(name, folder)| ((*name).to_owned(), layout.relative(folder)))
                 .collect(),
         }
     }
@@ -90,15 +90,15 @@ impl Form for Json {
         "wagi.json"
     }
 
-    fn text(&self, deployed: &Deployed<'_>, _: SocketAddr) -> Result<String, ExportError> {
-        let variables = deployed.environment.iter();
-        let routes = deployed.routes.iter();
+    fn text(&self, layout: &Layout<'_>, _: SocketAddr) -> Result<String, ExportError> {
+        let variables = layout.environment.iter();
+        let routes = layout.routes.iter();
         pretty_json(&Configuration {
             environment: variables
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             routes: routes
-                .map(|route| ConfiguredRoute::of(deployed, route))
+                .map(|route| ConfiguredRoute::of(layout, route))
                 .collect(),
         })
     }
@@ -117,5 +117,58 @@ impl Form for Json {
     fn premise(&self) -> &'static str {
         "Translate `wagi.json` to the configuration of your server, and start it in place of \
          `targets/node-wagi`, which reads the file as it is. `spec/deployment.schema.json` is its schema."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::export::{Format, sample};
+
+    #[test]
+    fn the_whole_configuration() {
+        let text = sample::text(Format::Json);
+        let expected = r#"{
+  "environment": {
+    "PLAIN": "value",
+    "QUOTED": "a \"b\" \\ ${HOME} $x"
+  },
+  "routes": [
+    {
+      "route": "/exact",
+      "module": "modules/say-query.wasm"
+    },
+    {
+      "route": "/entry",
+      "module": "modules/entrypoints.wasm",
+      "entrypoint": "other"
+    },
+    {
+      "route": "/argv",
+      "module": "modules/observe.wasm",
+      "argv": "ruby ${SCRIPT_NAME} \"${ARGS}\""
+    },
+    {
+      "route": "/files/...",
+      "module": "modules/files.wasm",
+      "volumes": {
+        "/first": "volumes/4-0/volume",
+        "/second place": "volumes/4-1/volume"
+      }
+    },
+    {
+      "route": "/...",
+      "module": "modules/observe.wasm"
+    }
+  ]
+}
+"#;
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let text = sample::text(Format::Json);
+        let read: super::Configuration = serde_json::from_str(&text).expect("a configuration");
+        assert_eq!(super::pretty_json(&read).expect("JSON"), text);
     }
 }

@@ -1,16 +1,18 @@
 //! Deployments on the disk: what a server reads to serve the suite's guests.
 //!
 //! [`format`] says in which forms they are written and what each lacks; every form has a module of
-//! its own, which makes the text of the configuration. [`files`] and [`volume`] write what all forms
-//! share. [`bundle`] is the suite itself, for another runner.
+//! its own, which makes the text of the configuration. [`layout`] and [`volume`] write what all forms
+//! share, and [`folder`] all deployments with a README. [`bundle`] is the suite itself, for another runner.
 
 pub mod bundle;
-pub mod files;
 pub mod folder;
 pub mod format;
 pub mod json;
+pub mod layout;
 pub mod mod_wasm;
 pub mod need;
+#[cfg(test)]
+mod sample;
 pub mod spin;
 pub mod volume;
 pub mod wagi;

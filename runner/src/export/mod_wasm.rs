@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::files::{Deployed, DeployedRoute};
 use super::format::Form;
+use super::layout::{Layout, PlacedRoute};
 use super::{ExportError, Need, Written};
 
 /// The form of mod_wasm.
@@ -46,24 +46,24 @@ impl Form for ModWasm {
         "httpd.conf"
     }
 
-    fn text(&self, deployed: &Deployed<'_>, listen: SocketAddr) -> Result<String, ExportError> {
+    fn text(&self, layout: &Layout<'_>, listen: SocketAddr) -> Result<String, ExportError> {
         let mut lines = vec!["Define dollar $".to_owned()];
         let modules = MODULES
             .into_iter()
-            .chain(deployed.tls.is_some().then_some(TLS_MODULE));
+            .chain(layout.tls.is_some().then_some(TLS_MODULE));
         for (name, file) in modules {
             lines.push(format!("<IfModule !{name}>"));
             lines.push(format!("    LoadModule {name} {file}"));
             lines.push("</IfModule>".to_owned());
         }
-        let own = |name: &str| word(&deployed.folder.join(name).display().to_string());
+        let own = |name: &str| word(&layout.folder.join(name).display().to_string());
         lines.push(String::new());
         lines.push(format!("Listen {listen}"));
-        lines.push(format!("ServerName {}", listen.ip()));
+        lines.push(format!("ServerName {listen}"));
         lines.push(format!("PidFile {}", own("httpd.pid")?));
         lines.push(format!("ErrorLog {}", own("error.log")?));
         lines.push(format!("DocumentRoot {}", own("modules")?));
-        if let Some((certificate, key)) = &deployed.tls {
+        if let Some((certificate, key)) = &layout.tls {
             lines.push("SSLEngine On".to_owned());
             let mut file = |directive: &str, path: &std::path::Path| {
                 lines.push(format!(
@@ -76,9 +76,9 @@ impl Form for ModWasm {
             file("SSLCertificateKeyFile", key)?;
         }
         // Of several sections that match, the last one's settings win: the least specific first.
-        for route in deployed.routes.iter().rev() {
+        for route in layout.routes.iter().rev() {
             lines.push(String::new());
-            lines.extend(section(deployed, route)?);
+            lines.extend(section(layout, route)?);
         }
         Ok(lines.join("\n") + "\n")
     }
@@ -98,7 +98,7 @@ impl Form for ModWasm {
 }
 
 /// The section of one route.
-fn section(deployed: &Deployed<'_>, route: &DeployedRoute<'_>) -> Result<Vec<String>, ExportError> {
+fn section(layout: &Layout<'_>, route: &PlacedRoute<'_>) -> Result<Vec<String>, ExportError> {
     let (name, place) = match route.route.route.strip_suffix("/...") {
         // A prefix of whole components, which is what `Location` matches.
         Some("") => ("Location", "/".to_owned()),
@@ -122,7 +122,7 @@ fn section(deployed: &Deployed<'_>, route: &DeployedRoute<'_>) -> Result<Vec<Str
     if let Some(entrypoint) = &route.route.entrypoint {
         directive(ENTRYPOINT, &[entrypoint])?;
     }
-    for (name, value) in &deployed.environment {
+    for (name, value) in &layout.environment {
         directive("WasmEnv", &[name, value])?;
     }
     for (name, folder) in &route.volumes {
@@ -155,4 +155,86 @@ fn word(text: &str) -> Result<String, ExportError> {
     // and a variable's value is not looked at again.
     let hidden = text.replace('\\', r"\\").replace('"', "\\\"");
     Ok(format!("\"{}\"", hidden.replace("${", "${dollar}{")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::export::{Format, sample};
+
+    #[test]
+    fn the_whole_configuration() {
+        let text = sample::text(Format::ModWasm);
+        let expected = r#"Define dollar $
+<IfModule !mpm_event_module>
+    LoadModule mpm_event_module modules/mod_mpm_event.so
+</IfModule>
+<IfModule !unixd_module>
+    LoadModule unixd_module modules/mod_unixd.so
+</IfModule>
+<IfModule !authz_core_module>
+    LoadModule authz_core_module modules/mod_authz_core.so
+</IfModule>
+<IfModule !wasm_module>
+    LoadModule wasm_module modules/mod_wasm.so
+</IfModule>
+<IfModule !ssl_module>
+    LoadModule ssl_module modules/mod_ssl.so
+</IfModule>
+
+Listen 127.0.0.1:3000
+ServerName 127.0.0.1:3000
+PidFile /srv/sample/httpd.pid
+ErrorLog /srv/sample/error.log
+DocumentRoot /srv/sample/modules
+SSLEngine On
+SSLCertificateFile /srv/sample/cert.pem
+SSLCertificateKeyFile /srv/sample/key.pem
+
+<Location />
+    SetHandler wasm-handler
+    WasmModule /srv/sample/modules/observe.wasm
+    WasmEnv PLAIN value
+    WasmEnv QUOTED "a \"b\" \\ ${dollar}{HOME} $x"
+    WasmEnableCGI On
+</Location>
+
+<Location /files>
+    SetHandler wasm-handler
+    WasmModule /srv/sample/modules/files.wasm
+    WasmEnv PLAIN value
+    WasmEnv QUOTED "a \"b\" \\ ${dollar}{HOME} $x"
+    WasmMapDir /first /srv/sample/volumes/4-0/volume
+    WasmMapDir "/second place" /srv/sample/volumes/4-1/volume
+    WasmEnableCGI On
+</Location>
+
+<IfDirective WasmEntryPoint>
+<LocationMatch "^/entry$">
+    SetHandler wasm-handler
+    WasmModule /srv/sample/modules/entrypoints.wasm
+    WasmEntryPoint other
+    WasmEnv PLAIN value
+    WasmEnv QUOTED "a \"b\" \\ ${dollar}{HOME} $x"
+    WasmEnableCGI On
+</LocationMatch>
+</IfDirective>
+
+<LocationMatch "^/text$">
+    SetHandler wasm-handler
+    WasmModule /srv/sample/modules/hello.wat
+    WasmEnv PLAIN value
+    WasmEnv QUOTED "a \"b\" \\ ${dollar}{HOME} $x"
+    WasmEnableCGI On
+</LocationMatch>
+
+<LocationMatch "^/exact$">
+    SetHandler wasm-handler
+    WasmModule /srv/sample/modules/say-query.wasm
+    WasmEnv PLAIN value
+    WasmEnv QUOTED "a \"b\" \\ ${dollar}{HOME} $x"
+    WasmEnableCGI On
+</LocationMatch>
+"#;
+        assert_eq!(text, expected);
+    }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::files::{Deployed, DeployedRoute};
 use super::format::Form;
+use super::layout::{Layout, PlacedRoute};
 use super::{ExportError, Need, Written};
 
 /// The form of Spin.
@@ -61,17 +61,17 @@ struct Mount<'a> {
 }
 
 impl<'a> Component<'a> {
-    fn of(deployed: &'a Deployed<'a>, route: &DeployedRoute<'a>) -> Self {
+    fn of(layout: &'a Layout<'a>, route: &PlacedRoute<'a>) -> Self {
         let volumes = route.volumes.iter();
         Self {
-            source: deployed.relative(&route.module),
+            source: layout.relative(&route.module),
             files: volumes
                 .map(|(name, folder)| Mount {
-                    source: deployed.relative(folder),
+                    source: folder.display().to_string(),
                     destination: name,
                 })
                 .collect(),
-            environment: &deployed.environment,
+            environment: &layout.environment,
         }
     }
 }
@@ -97,11 +97,12 @@ impl Form for Spin {
         "spin.toml"
     }
 
-    fn text(&self, deployed: &Deployed<'_>, _: SocketAddr) -> Result<String, ExportError> {
-        // The router chooses the longest match, whatever the order. A component's name is in
-        // kebab case, and each route has its own component, for its folders are the component's.
+    fn text(&self, layout: &Layout<'_>, _: SocketAddr) -> Result<String, ExportError> {
+        // The router chooses the longest match, whatever the order. A component's name is in kebab
+        // case, and each route has its own component, since volumes are the component's. Volumes are
+        // absolute: mounted directly, a relative path begins where Spin was started.
         let name = |index| format!("route{index}");
-        let routes = || deployed.routes.iter().enumerate();
+        let routes = || layout.routes.iter().enumerate();
         let manifest = Manifest {
             spin_manifest_version: 2,
             application: Application {
@@ -120,14 +121,14 @@ impl Form for Spin {
                     .collect(),
             },
             component: routes()
-                .map(|(index, route)| (name(index), Component::of(deployed, route)))
+                .map(|(index, route)| (name(index), Component::of(layout, route)))
                 .collect(),
         };
         toml::to_string(&manifest).map_err(|error| ExportError(error.to_string()))
     }
 
     fn command(&self, written: &Written, listen: SocketAddr) -> Vec<String> {
-        let mut words = ["spin", "up", "--direct-mounts", "--from"]
+        let mut words = ["spin", "up", "--direct-mounts", "-f"]
             .map(str::to_owned)
             .to_vec();
         words.push(written.config.display().to_string());
@@ -141,5 +142,86 @@ impl Form for Spin {
 
     fn premise(&self) -> &'static str {
         "`spin` is Spin's command line."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::export::{Format, sample};
+
+    #[test]
+    fn the_whole_configuration() {
+        let text = sample::text(Format::Spin);
+        let expected = r#"spin_manifest_version = 2
+
+[application]
+name = "wagi-conformance"
+
+[[trigger.http]]
+route = "/exact"
+component = "route0"
+
+[trigger.http.executor]
+type = "wagi"
+
+[[trigger.http]]
+route = "/argv"
+component = "route1"
+
+[trigger.http.executor]
+type = "wagi"
+argv = 'ruby ${SCRIPT_NAME} "${ARGS}"'
+
+[[trigger.http]]
+route = "/files/..."
+component = "route2"
+
+[trigger.http.executor]
+type = "wagi"
+
+[[trigger.http]]
+route = "/..."
+component = "route3"
+
+[trigger.http.executor]
+type = "wagi"
+
+[component.route0]
+source = "modules/say-query.wasm"
+
+[component.route0.environment]
+PLAIN = "value"
+QUOTED = 'a "b" \ ${HOME} $x'
+
+[component.route1]
+source = "modules/observe.wasm"
+
+[component.route1.environment]
+PLAIN = "value"
+QUOTED = 'a "b" \ ${HOME} $x'
+
+[component.route2]
+source = "modules/files.wasm"
+
+[[component.route2.files]]
+source = "/srv/sample/volumes/4-0/volume"
+destination = "/first"
+
+[[component.route2.files]]
+source = "/srv/sample/volumes/4-1/volume"
+destination = "/second place"
+
+[component.route2.environment]
+PLAIN = "value"
+QUOTED = 'a "b" \ ${HOME} $x'
+
+[component.route3]
+source = "modules/observe.wasm"
+
+[component.route3.environment]
+PLAIN = "value"
+QUOTED = 'a "b" \ ${HOME} $x'
+"#;
+        assert_eq!(text, expected);
     }
 }

@@ -1,7 +1,7 @@
 //! The folders of volumes, with what stands beside them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{ExportError, failed, make_folder, write};
 use crate::case::bytes::{Bytes, BytesForm};
@@ -11,22 +11,22 @@ use crate::case::{Volume, VolumeEntry, VolumeEntryForm};
 /// The file beside each volume's folder that no guest may reach, and its content.
 const OUTSIDE: (&str, &str) = ("outside.txt", "outside the volume\n");
 
-/// Makes the folder of a volume anew, below `home`, which holds only this volume and the file
-/// that stands outside of it. Returns the volume's folder.
+/// Makes the folder of a volume anew. The folder that holds it is its own: beside the volume there
+/// is only the file that no guest may reach.
 ///
 /// # Errors
 /// What cannot be written.
-pub fn make(home: &Path, volume: &Volume) -> Result<PathBuf, ExportError> {
+pub fn make(folder: &Path, volume: &Volume) -> Result<(), ExportError> {
+    let home = folder.parent().unwrap_or(folder);
     if home.exists() {
         fs::remove_dir_all(home).map_err(|error| failed("clear the folder", home, &error))?;
     }
-    let folder = home.join("volume");
     make_folder(home)?;
     write(&home.join(OUTSIDE.0), OUTSIDE.1)?;
     let Volume::Content(entries) = volume else {
-        return Ok(folder);
+        return Ok(());
     };
-    make_folder(&folder)?;
+    make_folder(folder)?;
     for (name, entry) in entries {
         let path = folder.join(name);
         if let Some(parent) = path.parent() {
@@ -47,7 +47,7 @@ pub fn make(home: &Path, volume: &Volume) -> Result<PathBuf, ExportError> {
             }
         }
     }
-    Ok(folder)
+    Ok(())
 }
 
 fn write_octets(path: &Path, form: BytesForm) -> Result<(), ExportError> {

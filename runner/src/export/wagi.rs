@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::files::{Deployed, DeployedRoute};
 use super::format::Form;
+use super::layout::{Layout, PlacedRoute};
 use super::{ExportError, Format, Need, Written};
 use crate::suite::Suite;
 use crate::suite::deployment::Deployment;
@@ -33,15 +33,15 @@ struct Module<'a> {
     volumes: BTreeMap<&'a str, String>,
 }
 
-impl<'a> From<&'a DeployedRoute<'a>> for Module<'a> {
-    fn from(deployed: &'a DeployedRoute<'a>) -> Self {
-        let volumes = deployed.volumes.iter();
+impl<'a> From<&'a PlacedRoute<'a>> for Module<'a> {
+    fn from(placed: &'a PlacedRoute<'a>) -> Self {
+        let volumes = placed.volumes.iter();
         Self {
-            route: &deployed.route.route,
-            module: url::Url::from_file_path(&deployed.module)
-                .map_or_else(|()| deployed.module.display().to_string(), String::from),
-            entrypoint: deployed.route.entrypoint.as_deref(),
-            argv: deployed.route.argv.as_deref(),
+            route: &placed.route.route,
+            module: url::Url::from_file_path(&placed.module)
+                .map_or_else(|()| placed.module.display().to_string(), String::from),
+            entrypoint: placed.route.entrypoint.as_deref(),
+            argv: placed.route.argv.as_deref(),
             volumes: volumes
                 .map(|(name, folder)| (*name, folder.display().to_string()))
                 .collect(),
@@ -62,9 +62,9 @@ impl Form for Wagi {
         "modules.toml"
     }
 
-    fn text(&self, deployed: &Deployed<'_>, _: SocketAddr) -> Result<String, ExportError> {
+    fn text(&self, layout: &Layout<'_>, _: SocketAddr) -> Result<String, ExportError> {
         // The first route that matches serves a request, and the most specific come first here.
-        let module = deployed.routes.iter().map(Module::from).collect();
+        let module = layout.routes.iter().map(Module::from).collect();
         toml::to_string(&ModulesToml { module }).map_err(|error| ExportError(error.to_string()))
     }
 
@@ -112,5 +112,46 @@ impl Written {
             arguments.extend(["--tls-key".to_owned(), key.display().to_string()]);
         }
         arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::export::{Format, sample};
+
+    #[test]
+    fn the_whole_configuration() {
+        let text = sample::text(Format::Wagi);
+        let expected = r#"[[module]]
+route = "/exact"
+module = "file:///srv/sample/modules/say-query.wasm"
+
+[[module]]
+route = "/text"
+module = "file:///srv/sample/modules/hello.wat"
+
+[[module]]
+route = "/entry"
+module = "file:///srv/sample/modules/entrypoints.wasm"
+entrypoint = "other"
+
+[[module]]
+route = "/argv"
+module = "file:///srv/sample/modules/observe.wasm"
+argv = 'ruby ${SCRIPT_NAME} "${ARGS}"'
+
+[[module]]
+route = "/files/..."
+module = "file:///srv/sample/modules/files.wasm"
+
+[module.volumes]
+"/first" = "/srv/sample/volumes/4-0/volume"
+"/second place" = "/srv/sample/volumes/4-1/volume"
+
+[[module]]
+route = "/..."
+module = "file:///srv/sample/modules/observe.wasm"
+"#;
+        assert_eq!(text, expected);
     }
 }

@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::files::{Deployed, DeployedRoute};
 use super::format::Form;
+use super::layout::{Layout, PlacedRoute};
 use super::{ExportError, Need, Written, pretty_json};
 
 /// The form of WAGI.NET.
@@ -44,7 +44,7 @@ struct Module<'a> {
 }
 
 impl<'a> Module<'a> {
-    fn of(deployed: &'a Deployed<'a>, route: &'a DeployedRoute<'a>) -> Self {
+    fn of(layout: &'a Layout<'a>, route: &'a PlacedRoute<'a>) -> Self {
         let file = route.module.file_name().unwrap_or_default();
         let volumes = route.volumes.iter();
         Self {
@@ -55,7 +55,7 @@ impl<'a> Module<'a> {
             volumes: volumes
                 .map(|(name, folder)| (*name, folder.display().to_string()))
                 .collect(),
-            environment: &deployed.environment,
+            environment: &layout.environment,
         }
     }
 }
@@ -78,18 +78,18 @@ impl Form for WagiNet {
         "appsettings.json"
     }
 
-    fn text(&self, deployed: &Deployed<'_>, listen: SocketAddr) -> Result<String, ExportError> {
+    fn text(&self, layout: &Layout<'_>, listen: SocketAddr) -> Result<String, ExportError> {
         // The router chooses the most specific route, whatever the order. The names are free, but a
         // colon would part them.
-        let modules = deployed.routes.iter().enumerate();
+        let modules = layout.routes.iter().enumerate();
         let settings = AppSettings {
             wagi: Modules {
-                module_path: deployed.folder.join("modules").display().to_string(),
+                module_path: layout.folder.join("modules").display().to_string(),
                 modules: modules
-                    .map(|(index, route)| (format!("route{index}"), Module::of(deployed, route)))
+                    .map(|(index, route)| (format!("route{index}"), Module::of(layout, route)))
                     .collect(),
             },
-            kestrel: json!({ "Endpoints": { "Suite": endpoint(deployed, listen) } }),
+            kestrel: json!({ "Endpoints": { "Suite": endpoint(layout, listen) } }),
         };
         pretty_json(&settings)
     }
@@ -116,8 +116,8 @@ impl Form for WagiNet {
     }
 }
 
-fn endpoint(deployed: &Deployed<'_>, listen: SocketAddr) -> Value {
-    match &deployed.tls {
+fn endpoint(layout: &Layout<'_>, listen: SocketAddr) -> Value {
+    match &layout.tls {
         None => json!({ "Url": format!("http://{listen}") }),
         Some((certificate, key)) => json!({
             "Url": format!("https://{listen}"),
@@ -126,5 +126,89 @@ fn endpoint(deployed: &Deployed<'_>, listen: SocketAddr) -> Value {
                 "KeyPath": key.display().to_string(),
             },
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::export::{Format, sample};
+
+    #[test]
+    fn the_whole_configuration() {
+        let text = sample::text(Format::WagiNet);
+        let expected = r#"{
+  "Wagi": {
+    "ModulePath": "/srv/sample/modules",
+    "Modules": {
+      "route0": {
+        "Route": "/exact",
+        "FileName": "say-query.wasm",
+        "Environment": {
+          "PLAIN": "value",
+          "QUOTED": "a \"b\" \\ ${HOME} $x"
+        }
+      },
+      "route1": {
+        "Route": "/text",
+        "FileName": "hello.wat",
+        "Environment": {
+          "PLAIN": "value",
+          "QUOTED": "a \"b\" \\ ${HOME} $x"
+        }
+      },
+      "route2": {
+        "Route": "/entry",
+        "FileName": "entrypoints.wasm",
+        "Entrypoint": "other",
+        "Environment": {
+          "PLAIN": "value",
+          "QUOTED": "a \"b\" \\ ${HOME} $x"
+        }
+      },
+      "route3": {
+        "Route": "/argv",
+        "FileName": "observe.wasm",
+        "Argv": "ruby ${SCRIPT_NAME} \"${ARGS}\"",
+        "Environment": {
+          "PLAIN": "value",
+          "QUOTED": "a \"b\" \\ ${HOME} $x"
+        }
+      },
+      "route4": {
+        "Route": "/files/...",
+        "FileName": "files.wasm",
+        "Volumes": {
+          "/first": "/srv/sample/volumes/4-0/volume",
+          "/second place": "/srv/sample/volumes/4-1/volume"
+        },
+        "Environment": {
+          "PLAIN": "value",
+          "QUOTED": "a \"b\" \\ ${HOME} $x"
+        }
+      },
+      "route5": {
+        "Route": "/...",
+        "FileName": "observe.wasm",
+        "Environment": {
+          "PLAIN": "value",
+          "QUOTED": "a \"b\" \\ ${HOME} $x"
+        }
+      }
+    }
+  },
+  "Kestrel": {
+    "Endpoints": {
+      "Suite": {
+        "Url": "https://127.0.0.1:3000",
+        "Certificate": {
+          "Path": "/srv/sample/cert.pem",
+          "KeyPath": "/srv/sample/key.pem"
+        }
+      }
+    }
+  }
+}
+"#;
+        assert_eq!(text, expected);
     }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::files::{Deployed, DeployedRoute};
 use super::format::Form;
+use super::layout::{Layout, PlacedRoute};
 use super::{ExportError, Need, Written};
 
 /// The form of WCGI.
@@ -54,6 +54,7 @@ struct Annotations {
 
 #[derive(Serialize)]
 struct Wasi {
+    atom: &'static str,
     env: Vec<String>,
 }
 
@@ -65,16 +66,16 @@ struct Dialect {
 /// The name of the package's module and of its command.
 const NAME: &str = "guest";
 
-fn module(deployed: &Deployed<'_>, route: &DeployedRoute<'_>) -> Module {
+fn module(layout: &Layout<'_>, route: &PlacedRoute<'_>) -> Module {
     Module {
         name: NAME,
-        source: deployed.relative(&route.module),
+        source: layout.relative(&route.module),
         abi: "wasi",
     }
 }
 
-fn command(deployed: &Deployed<'_>) -> Command {
-    let variables = deployed.environment.iter();
+fn command(layout: &Layout<'_>) -> Command {
+    let variables = layout.environment.iter();
     let env: Vec<String> = variables
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
@@ -83,7 +84,7 @@ fn command(deployed: &Deployed<'_>) -> Command {
         module: NAME,
         runner: "https://webc.org/runner/wcgi",
         annotations: Annotations {
-            wasi: (!env.is_empty()).then_some(Wasi { env }),
+            wasi: (!env.is_empty()).then_some(Wasi { atom: NAME, env }),
             wcgi: Dialect {
                 dialect: "rfc-3875",
             },
@@ -115,8 +116,8 @@ impl Form for Wcgi {
         "wasmer.toml"
     }
 
-    fn text(&self, deployed: &Deployed<'_>, _: SocketAddr) -> Result<String, ExportError> {
-        let route = deployed.routes.first();
+    fn text(&self, layout: &Layout<'_>, _: SocketAddr) -> Result<String, ExportError> {
+        let route = layout.routes.first();
         let manifest = Manifest {
             package: Package {
                 name: "wagi-conformance/deployment",
@@ -127,10 +128,10 @@ impl Form for Wcgi {
             fs: route
                 .iter()
                 .flat_map(|route| &route.volumes)
-                .map(|(name, folder)| (*name, deployed.relative(folder)))
+                .map(|(name, folder)| (*name, layout.relative(folder)))
                 .collect(),
-            module: route.iter().map(|route| module(deployed, route)).collect(),
-            command: route.iter().map(|_| command(deployed)).collect(),
+            module: route.iter().map(|route| module(layout, route)).collect(),
+            command: route.iter().map(|_| command(layout)).collect(),
         };
         toml::to_string(&manifest).map_err(|error| ExportError(error.to_string()))
     }
@@ -146,5 +147,39 @@ impl Form for Wcgi {
 
     fn premise(&self) -> &'static str {
         "`wasmer` is Wasmer's command line."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::export::{Format, sample};
+
+    #[test]
+    fn the_whole_configuration() {
+        let text = sample::text(Format::Wcgi);
+        let expected = r#"[package]
+name = "wagi-conformance/deployment"
+version = "0.1.0"
+description = "A deployment of the WAGI conformance suite"
+entrypoint = "guest"
+
+[[module]]
+name = "guest"
+source = "modules/observe.wasm"
+abi = "wasi"
+
+[[command]]
+name = "guest"
+module = "guest"
+runner = "https://webc.org/runner/wcgi"
+
+[command.annotations.wasi]
+atom = "guest"
+env = ["PLAIN=value", 'QUOTED=a "b" \ ${HOME} $x']
+
+[command.annotations.wcgi]
+dialect = "rfc-3875"
+"#;
+        assert_eq!(text, expected);
     }
 }
