@@ -4,6 +4,7 @@ use crate::case::schema;
 use crate::coverage;
 use crate::detection::{self, Published};
 use crate::export::json;
+use crate::launch::file;
 use crate::problem::Problem;
 use crate::suite::{Suite, file_of};
 
@@ -45,6 +46,7 @@ pub fn problems(suite: &Suite) -> Vec<Problem> {
     let generated = [
         (schema::PATH, schema::text(), "schema"),
         (json::SCHEMA_PATH, json::schema(), "schema deployment"),
+        (file::SCHEMA_PATH, file::schema(), "schema target"),
         (coverage::PATH, coverage::page(suite), "coverage"),
     ];
     for (path, text, command) in generated {
@@ -53,6 +55,7 @@ pub fn problems(suite: &Suite) -> Vec<Problem> {
             problems.push(Problem::in_file(path, message));
         }
     }
+    problems.extend(file::problems(&suite.files));
     match Published::read(&suite.files) {
         Ok(Some(published)) => problems.extend(detection_problems(suite, &published)),
         // Where nothing was measured, nothing can be stale.

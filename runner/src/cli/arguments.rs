@@ -289,6 +289,8 @@ pub enum SchemaOf {
     Case,
     /// A deployment as `export --for json` writes it
     Deployment,
+    /// A target file
+    Target,
 }
 
 /// What `export` writes.

@@ -17,6 +17,7 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::case::schema;
 use crate::detection::{self, Published};
 use crate::export;
+use crate::launch;
 use crate::problem::Problem;
 use crate::suite::Suite;
 use crate::{check, coverage, explain, list};
@@ -126,6 +127,7 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
         Command::Schema { of } => print(&match of {
             SchemaOf::Case => schema::text(),
             SchemaOf::Deployment => export::json::schema(),
+            SchemaOf::Target => launch::file::schema(),
         }),
         Command::Coverage => print(&coverage::page(&load()?)),
         Command::Detection => {
