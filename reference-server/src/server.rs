@@ -22,6 +22,7 @@ use crate::table::{self, Entry, LoadError};
 
 mod body;
 mod connection;
+mod linger;
 mod patience;
 mod service;
 mod tls;
@@ -238,7 +239,7 @@ async fn serve(
         local,
     };
     let patience = context.limits.idle_time;
-    let stream = patience::Patient::new(stream, patience);
+    let stream = patience::Patient::new(linger::Lingering::new(stream), patience);
     match tls {
         None => connection::serve(stream, ends, context, stopping).await,
         Some(tls) => {
