@@ -430,6 +430,7 @@ impl Run {
 
     fn finish(&mut self, record: CaseRecord) {
         self.running.remove(&record.id);
+        self.suspects.release(&record.id);
         self.verdicts.insert(record.id.clone(), record.verdict);
         let record = if self.selected.contains(&record.id) {
             record

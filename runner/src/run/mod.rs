@@ -7,6 +7,8 @@
 pub mod bundled;
 pub mod event;
 pub mod execute;
+#[cfg(all(test, feature = "reference-server"))]
+mod mortal;
 pub mod reach;
 pub mod select;
 mod suspects;

@@ -41,6 +41,13 @@ impl Suspects {
         None
     }
 
+    /// A case has its verdict, whether it ran or not: the next one may run alone.
+    pub fn release(&mut self, id: &CaseId) {
+        if self.is_alone(id) {
+            self.alone = None;
+        }
+    }
+
     /// Whether a case may start now: while there are suspects, only the one that runs alone.
     pub fn admit(&self, id: &CaseId) -> bool {
         !self.are_open() || self.is_alone(id)
@@ -102,5 +109,14 @@ mod tests {
         assert!(!suspects.is_acquitted(&id("other"), false));
         assert!(suspects.is_acquitted(&id("a"), false));
         assert!(!suspects.is_acquitted(&id("a"), false));
+    }
+
+    #[test]
+    fn a_suspect_that_cannot_run_holds_up_no_other() {
+        let mut suspects = Suspects::default();
+        suspects.add(id("a"), []);
+        assert_eq!(suspects.next(), Some(id("a")));
+        suspects.release(&id("a"));
+        assert!(!suspects.are_open());
     }
 }
