@@ -922,24 +922,24 @@ fn limits() -> Vec<Mutant> {
             }
         ),
         step!(
-            "http/long-field-is-bad-request",
+            "http/long-field-is-server-error",
             "http.limits.fields",
-            "A field beyond the buffer is answered with 400.",
+            "A field beyond the buffer is answered with 500.",
             {
                 fn check_host(&self, request: &Request) -> Result<(), Failure> {
-                    refuse(request, 400, |request| {
+                    refuse(request, 500, |request| {
                         request.fields.iter().any(|field| field.value.len() > 8192)
                     })
                 }
             }
         ),
         step!(
-            "http/many-fields-are-bad-request",
+            "http/many-fields-are-server-error",
             "http.limits.fields",
-            "More fields than there is room for are answered with 400.",
+            "More fields than there is room for are answered with 500.",
             {
                 fn check_host(&self, request: &Request) -> Result<(), Failure> {
-                    refuse(request, 400, |request| request.fields.len() > 128)
+                    refuse(request, 500, |request| request.fields.len() > 128)
                 }
             }
         ),

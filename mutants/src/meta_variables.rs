@@ -1446,16 +1446,6 @@ fn client() -> Vec<Mutant> {
                 }
             }
         ),
-        step!(
-            "meta-variables/remote-host-missing",
-            "meta-variables.remote-host.peer",
-            "No name is looked up, and the variable is left empty.",
-            {
-                fn remote_host(&self, _call: &Call<'_>) -> String {
-                    String::new()
-                }
-            }
-        ),
     ]
 }
 
