@@ -5,8 +5,10 @@ nothing with the code that writes them.
 """
 
 import json
+import os
 import pathlib
 import re
+import shlex
 import sys
 import tomllib
 import urllib.parse
@@ -94,6 +96,26 @@ def mod_wasm(home, _):
         yield route(path, module, pairs("WasmEnv"), entrypoint, None, pairs("WasmMapDir"))
 
 
+def apache_cgi(home, _):
+    text = (home / "httpd.conf").read_text().replace("${dollar}", "$")
+    wanted = re.findall(r"^(?:SetEnv|ScriptAliasMatch) .*$", text, re.M)
+    directives = [shlex.split(line) for line in wanted]
+    environment = {name: value for directive, name, value in directives if directive == "SetEnv"}
+    # The first that matches wins.
+    for directive, pattern, program in directives:
+        if directive == "SetEnv":
+            continue
+        exact = not program.endswith("$1")
+        path = re.sub(r"\\(.)", r"\1", pattern.removeprefix("^").removesuffix("$" if exact else "(/.*)?$"))
+        assert re.fullmatch(pattern, path or "/"), pattern
+        file = home / program.removesuffix("$1")
+        assert os.access(file, os.X_OK), file
+        one = tomllib.loads(file.read_text())
+        module = one.pop("module")
+        assert pathlib.Path(module).is_file(), module
+        yield route(path + ("" if exact else "/..."), module, environment, **one)
+
+
 def wcgi(home, _):
     manifest = tomllib.loads((home / "wasmer.toml").read_text())
     (module,), (command,) = manifest["module"], manifest["command"]
@@ -120,6 +142,7 @@ FORMS = {
     "wagi-net": (wagi_net, {"environment-file"}),
     "spin": (spin, {"entrypoint", "text", "environment-file", "module-routes"}),
     "mod-wasm": (mod_wasm, {"argv", "environment-file", "module-routes"}),
+    "apache-cgi": (apache_cgi, {"argv", "environment-file", "module-routes"}),
     "wcgi": (wcgi, {"routing", "entrypoint", "argv", "text", "environment-file", "tls", "module-routes"}),
     "json": (neutral, {"text", "environment-file"}),
 }

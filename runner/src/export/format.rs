@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::apache_cgi::ApacheCgi;
 use super::json::Json;
 use super::layout::Layout;
 use super::mod_wasm::ModWasm;
@@ -14,7 +15,7 @@ use super::spin::Spin;
 use super::wagi::Wagi;
 use super::wagi_net::WagiNet;
 use super::wcgi::Wcgi;
-use super::{ExportError, Need, failed, make_folder, write};
+use super::{ExportError, Need, failed, make_folder, write, write_program};
 use crate::case::{Case, Route};
 use crate::suite::Suite;
 use crate::suite::deployment::{Deployment, name_of};
@@ -33,6 +34,8 @@ pub enum Format {
     Spin,
     /// Apache httpd with mod_wasm: httpd.conf
     ModWasm,
+    /// Apache httpd with its own CGI module, as targets/apache-cgi starts it: httpd.conf
+    ApacheCgi,
     /// Wasmer's WCGI runner: wasmer.toml
     Wcgi,
     /// Any other server: JSON to translate from by a script, read as it is by targets/node-wagi
@@ -72,6 +75,19 @@ pub(super) trait Form {
     /// Something in the deployment that the form has no way to write.
     fn text(&self, layout: &Layout<'_>, listen: SocketAddr) -> Result<String, ExportError>;
 
+    /// Folders that the configuration takes for granted, below the deployment's.
+    fn folders(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Programs that the server runs, by their paths from the deployment's folder.
+    ///
+    /// # Errors
+    /// As for [`Form::text`].
+    fn programs(&self, _: &Layout<'_>) -> Result<Vec<(String, String)>, ExportError> {
+        Ok(Vec::new())
+    }
+
     /// The words that start the server with a deployment.
     fn command(&self, written: &Written, listen: SocketAddr) -> Vec<String>;
 
@@ -86,6 +102,7 @@ impl Format {
             Self::WagiNet => &WagiNet,
             Self::Spin => &Spin,
             Self::ModWasm => &ModWasm,
+            Self::ApacheCgi => &ApacheCgi,
             Self::Wcgi => &Wcgi,
             Self::Json => &Json,
         }
@@ -162,6 +179,12 @@ impl Format {
             ExportError(format!("failed to write {}: {error}", config.display()))
         })?;
         write(&config, text)?;
+        for name in form.folders() {
+            make_folder(&layout.folder.join(name))?;
+        }
+        for (path, text) in form.programs(&layout)? {
+            write_program(&layout.folder.join(path), text)?;
+        }
         let left = |need| !form.configures(need);
         let environment = layout
             .environment

@@ -4,6 +4,7 @@
 //! its own, which makes the text of the configuration. [`layout`] and [`volume`] write what all forms
 //! share, and [`folder`] all deployments with a README. [`bundle`] is the suite itself, for another runner.
 
+pub mod apache_cgi;
 pub mod bundle;
 pub mod folder;
 pub mod format;
@@ -44,6 +45,18 @@ fn make_folder(path: &Path) -> Result<(), ExportError> {
 
 fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), ExportError> {
     fs::write(path, content).map_err(|error| failed("write", path, &error))
+}
+
+/// Writes a file that its server can run.
+fn write_program(path: &Path, text: String) -> Result<(), ExportError> {
+    write(path, text)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+            .map_err(|error| failed("make a program of", path, &error))?;
+    }
+    Ok(())
 }
 
 fn failed(action: &str, path: &Path, error: &io::Error) -> ExportError {

@@ -141,7 +141,7 @@ fn section(layout: &Layout<'_>, route: &PlacedRoute<'_>) -> Result<Vec<String>, 
 ///
 /// # Errors
 /// The text holds a line end, which no directive can.
-fn word(text: &str) -> Result<String, ExportError> {
+pub(super) fn word(text: &str) -> Result<String, ExportError> {
     if text.contains(['\n', '\r']) {
         return Err(ExportError(format!(
             "a directive of httpd cannot hold a line end: {text:?}"
