@@ -40,9 +40,11 @@ pub struct ConfiguredRoute {
     pub module: String,
     /// The export that is run instead of `_start`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub entrypoint: Option<String>,
     /// The template for the arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub argv: Option<String>,
     /// Folders of the host by the name under which the guest sees them: paths as for `module`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
