@@ -3,6 +3,7 @@
 use crate::case::schema;
 use crate::coverage;
 use crate::detection::{self, Published};
+use crate::expectations;
 use crate::problem::Problem;
 use crate::suite::{Suite, file_of};
 
@@ -43,6 +44,11 @@ pub fn problems(suite: &Suite) -> Vec<Problem> {
     }
     let generated = [
         (schema::PATH, schema::text(), "schema"),
+        (
+            expectations::schema::PATH,
+            expectations::schema::text(),
+            "schema expectations",
+        ),
         (coverage::PATH, coverage::page(suite), "coverage"),
     ];
     for (path, text, command) in generated {

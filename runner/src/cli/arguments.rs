@@ -15,8 +15,8 @@ use crate::suite::files::Folders;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every must case passed
-  1    some must case did not pass (with --strict: or some should case)
+  0    every must case passed, or failed as expected
+  1    some must case did not pass (with --strict: or some should case), or an expectation is wrong
   2    the command line or the suite's files are wrong
   3    the target could not be reached, or is gone
   4    nothing was run
@@ -53,8 +53,12 @@ pub enum Command {
     Serve(ServeArguments),
     /// Write the deployments for a server, or the suite for another runner
     Export(ExportArguments),
-    /// Print the JSON Schema of a case file
-    Schema,
+    /// Print the JSON Schema of a file
+    Schema {
+        /// The file
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
+    },
     /// Print the page that says which cases test which rule
     Coverage,
     /// Print the page that says which faults the suite detects, from spec/detection.json
@@ -81,6 +85,15 @@ impl Default for Command {
     }
 }
 
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum SchemaOf {
+    /// A case file
+    #[default]
+    Case,
+    /// An expectations file
+    Expectations,
+}
+
 #[derive(Debug, Args)]
 pub struct RunArguments {
     #[command(flatten, next_help_heading = "Selection")]
@@ -97,6 +110,14 @@ pub struct RunArguments {
         help_heading = "Target"
     )]
     pub unclaimed: Vec<Profile>,
+    /// Accept the failures that this file expects (spec/expectations.md), and no others; a case that
+    /// it expects to fail must
+    #[arg(long, value_name = "FILE", help_heading = "Expectations")]
+    pub expectations: Option<PathBuf>,
+    /// Write that file from this run: what holds is kept, what passes is removed, what fails is added,
+    /// with a reason to be written
+    #[arg(long, requires = "expectations", help_heading = "Expectations")]
+    pub accept: bool,
     /// Cases that run at the same time
     #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_JOBS, value_parser = parse_jobs, help_heading = "Run")]
     pub jobs: usize,
@@ -136,6 +157,8 @@ impl Default for RunArguments {
             selection: Selection::default(),
             urls: Vec::new(),
             unclaimed: Vec::new(),
+            expectations: None,
+            accept: false,
             jobs: DEFAULT_JOBS,
             timeout: Duration::from_secs(10),
             fail_fast: false,

@@ -1,6 +1,7 @@
 //! The command line: what the user asks for, and the exit code that answers.
 
 mod arguments;
+mod expectations;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod null_score;
@@ -20,7 +21,7 @@ use crate::problem::Problem;
 use crate::suite::Suite;
 use crate::{check, coverage, explain, list};
 use arguments::{
-    Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, What,
+    Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, SchemaOf, What,
 };
 
 /// Every must case passed.
@@ -120,7 +121,10 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
             .map_err(|error| Failure::usage(error.to_string()))?;
             print(&format!("written to {}\n", folder.display()))
         }
-        Command::Schema => print(&schema::text()),
+        Command::Schema { of } => print(&match of {
+            SchemaOf::Case => schema::text(),
+            SchemaOf::Expectations => crate::expectations::schema::text(),
+        }),
         Command::Coverage => print(&coverage::page(&load()?)),
         Command::Detection => {
             let suite = load()?;
@@ -143,6 +147,10 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
 }
 
 fn listed(problems: &[Problem]) -> String {
+    problems_in("the suite's files", problems)
+}
+
+fn problems_in(what: &str, problems: &[Problem]) -> String {
     let count = match problems.len() {
         1 => "1 problem".to_owned(),
         several => format!("{several} problems"),
@@ -151,7 +159,7 @@ fn listed(problems: &[Problem]) -> String {
         .iter()
         .map(|problem| format!("  {problem}"))
         .collect();
-    format!("{count} in the suite's files\n{}", lines.join("\n"))
+    format!("{count} in {what}\n{}", lines.join("\n"))
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no failure.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::arguments::{Format, RunArguments};
+use super::expectations::Expected;
 use super::{
     EXIT_CONFORMS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOTHING, EXIT_TARGET, EXIT_USAGE, Failure,
 };
@@ -38,6 +39,7 @@ async fn run_selected(
     selected: HashSet<CaseId>,
     arguments: RunArguments,
 ) -> Result<u8, Failure> {
+    let expected = Expected::read(&suite, arguments.expectations.clone(), arguments.accept)?;
     let mut reports = Reports::new(&suite, &arguments)?;
     let (mut target, _servers) = target(&suite, &arguments).await?;
     target.unclaimed = arguments.unclaimed.iter().copied().collect::<BTreeSet<_>>();
@@ -50,6 +52,7 @@ async fn run_selected(
         fail_fast: arguments.fail_fast,
         strict: arguments.strict,
         shuffle: arguments.shuffle,
+        expectations: expected.expectations.clone(),
     };
 
     let (stop, stopped) = watch::channel(false);
@@ -85,12 +88,14 @@ async fn run_selected(
     }
     // What the run holds, a folder for the bundled servers too, is gone when it has ended.
     let _ = tokio::time::timeout(PATIENCE, run).await;
+    let accepted = expected.accept(&suite, &summary, interrupted)?;
     match reports.failure {
         Some(failure) => Err(failure),
+        None if accepted && summary.shortfalls.is_empty() => Ok(EXIT_CONFORMS),
         None if interrupted => Ok(EXIT_INTERRUPTED),
         None => Ok(match summary.conclusion() {
-            Conclusion::Conforms => EXIT_CONFORMS,
-            Conclusion::DoesNotConform => EXIT_FAILED,
+            Conclusion::Conforms | Conclusion::AsExpected => EXIT_CONFORMS,
+            Conclusion::DoesNotConform | Conclusion::NotAsExpected => EXIT_FAILED,
             Conclusion::TargetGone => EXIT_TARGET,
             Conclusion::NothingRun => EXIT_NOTHING,
         }),

@@ -13,6 +13,7 @@ use super::{Report, difference, table};
 use crate::case::Case;
 use crate::judge::Finding;
 use crate::run::event::{CaseRecord, Event, ExchangeRecord, Summary, Verdict};
+use crate::run::standing::Standing;
 use crate::spec::Level;
 use crate::suite::Suite;
 
@@ -72,30 +73,39 @@ impl<'a, W: Write> Pretty<'a, W> {
             }
         }
         let groups = [
-            (Verdict::Error, "error: they could not be carried out"),
             (
-                Verdict::Blocked,
+                Standing::UnexpectedPass,
+                "unexpected passes: expected to fail, and no longer true (`--accept` removes them)",
+            ),
+            (Standing::Error, "error: they could not be carried out"),
+            (Standing::ExpectedFailure, "expected failures, and why"),
+            (
+                Standing::Blocked,
                 "blocked: what they build on did not pass, so nothing is known",
             ),
             (
-                Verdict::Unsupported,
+                Standing::Unsupported,
                 "unsupported: the target does not offer what they need",
             ),
         ];
-        for (verdict, meaning) in groups {
-            let lines = self.grouped(verdict);
+        for (standing, meaning) in groups {
+            let lines = self.grouped(standing);
             if !lines.is_empty() {
                 let heading = style.paint(Ink::Bold, meaning);
                 writeln!(self.out, "\n{heading}\n{}", lines.join("\n"))?;
             }
         }
-        let observed = self.with(Verdict::Observed).count();
+        let observed = self.with(Standing::Observed).count();
         if observed > 0 {
             let text = format!(
                 "{} recorded, where no rule binds; to see them: --level observe --format terse",
                 count(observed, "behaviour")
             );
             writeln!(self.out, "\n{text}")?;
+        }
+        for shortfall in &self.summary.shortfalls {
+            let shortfall = wrap(&format!("failed: {shortfall}"), "");
+            writeln!(self.out, "\n{}", style.paint(Ink::Bad, &shortfall))?;
         }
         for notice in &self.summary.notices {
             let notice = wrap(&format!("note: {notice}"), "");
@@ -105,7 +115,7 @@ impl<'a, W: Write> Pretty<'a, W> {
         let counts: Vec<String> = counts
             .into_iter()
             .filter(|(_, number)| *number > 0)
-            .map(|(verdict, number)| format!("{number} {}", verdict.as_str()))
+            .map(|(standing, number)| standing.counted(number))
             .collect();
         if !counts.is_empty() {
             let time = duration(self.summary.duration);
@@ -116,21 +126,23 @@ impl<'a, W: Write> Pretty<'a, W> {
         self.out.flush()
     }
 
-    fn with(&self, verdict: Verdict) -> impl Iterator<Item = &CaseRecord> {
-        self.summary
-            .records
-            .iter()
-            .filter(move |case| case.verdict == verdict)
+    fn with(&self, standing: Standing) -> impl Iterator<Item = &CaseRecord> {
+        let records = self.summary.records.iter();
+        records.filter(move |case| case.standing() == standing)
     }
 
-    /// The cases of a verdict by the reason for it, a line for each.
-    fn grouped(&self, verdict: Verdict) -> Vec<String> {
+    /// The cases of a standing by the reason for it, a line for each.
+    fn grouped(&self, standing: Standing) -> Vec<String> {
         let mut groups: IndexMap<String, Vec<&str>> = IndexMap::new();
-        for case in self.with(verdict) {
-            let reason = case
-                .reason
-                .as_deref()
-                .map_or_else(|| "no reason given".to_owned(), one_line);
+        for case in self.with(standing) {
+            let reason = match (standing, &case.expected) {
+                (Standing::ExpectedFailure | Standing::UnexpectedPass, Some(entry)) => {
+                    Some(entry.why())
+                }
+                _ => case.reason.clone(),
+            };
+            let reason =
+                reason.map_or_else(|| "no reason given".to_owned(), |text| one_line(&text));
             groups.entry(reason).or_default().push(case.id.as_str());
         }
         groups
@@ -307,7 +319,7 @@ fn failures<'a>(
     let place = |record: &CaseRecord| suite.cases.iter().position(|case| case.id == record.id);
     let records = summary.records.iter();
     let mut failures: Vec<_> = records
-        .filter(|case| case.verdict == Verdict::Failed)
+        .filter(|case| case.standing() == Standing::Failed)
         .collect();
     failures.sort_by_cached_key(|case| (case.level, place(case)));
     let mut files: IndexMap<(Level, &str), Vec<&CaseRecord>> = IndexMap::new();
@@ -355,13 +367,17 @@ impl Progress {
                 {
                     self.bar.inc_length(1);
                 }
-                if matches!(record.verdict, Verdict::Failed | Verdict::Error) {
+                if matches!(
+                    record.standing(),
+                    Standing::Failed | Standing::UnexpectedPass | Standing::Error
+                ) {
                     self.failed += 1;
                     self.bar.set_message(format!(", {} failed", self.failed));
                 }
                 self.bar.inc(1);
             }
             Event::Notice(notice) => self.bar.println(format!("note: {notice}")),
+            Event::Shortfall(shortfall) => self.bar.println(format!("failed: {shortfall}")),
             _ => {}
         }
     }

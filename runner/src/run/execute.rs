@@ -13,6 +13,7 @@ use super::target::{Started, Target};
 use crate::case::placeholder::Placeholders;
 use crate::case::request::Request;
 use crate::case::{Case, Start};
+use crate::expectations::{Entry, Expectations};
 use crate::id::CaseId;
 use crate::judge::{self, Finding, Judgement};
 use crate::spec::Level;
@@ -34,6 +35,8 @@ pub struct Options {
     pub strict: bool,
     /// The order of cases that do not wait for each other: that of the suite, or shuffled.
     pub shuffle: Option<u64>,
+    /// Which cases are expected to fail.
+    pub expectations: Arc<Expectations>,
 }
 
 /// Runs the cases `selected` against `target` and sends every event to `events`.
@@ -58,6 +61,7 @@ pub async fn execute(
         selected,
         events,
         verdicts: HashMap::new(),
+        expected: HashMap::new(),
         running: BTreeMap::new(),
         gone: HashMap::new(),
     };
@@ -67,6 +71,9 @@ pub async fn execute(
         strict: run.options.strict,
     });
     run.cases(stop).await;
+    if let Some(notice) = run.options.expectations.idle(&run.verdicts) {
+        run.tell(Event::Notice(notice));
+    }
     run.tell(Event::RunFinished {
         duration: start.elapsed(),
     });
@@ -83,6 +90,8 @@ struct Run {
     events: UnboundedSender<Event>,
     /// The verdicts so far, of prerequisites that were not selected too.
     verdicts: HashMap<CaseId, Verdict>,
+    /// The expectations that account for cases that failed or are blocked.
+    expected: HashMap<CaseId, Arc<Entry>>,
     /// The cases that run right now, and in which deployment.
     running: BTreeMap<CaseId, String>,
     /// Deployments whose server does not answer (any more), and what is known about it.
@@ -251,6 +260,9 @@ impl Run {
                         format!(
                             "its prerequisite `{id}` {}",
                             match verdict {
+                                Verdict::Failed if self.expected.contains_key(id) => {
+                                    "failed, as expected"
+                                }
                                 Verdict::Failed => "failed",
                                 Verdict::Blocked => "is blocked itself",
                                 _ => "could not be carried out",
@@ -307,7 +319,8 @@ impl Run {
         }
         let ends_run = self.options.fail_fast
             && record.verdict == Verdict::Failed
-            && record.level == Level::Must;
+            && record.level == Level::Must
+            && self.options.expectations.of(&record.id).is_none();
         self.finish(record);
         if !ends_run {
             return waiting;
@@ -328,7 +341,30 @@ impl Run {
         }
     }
 
-    fn finish(&mut self, record: CaseRecord) {
+    /// The expectation that accounts for this record.
+    fn expected(&self, record: &CaseRecord) -> Option<Arc<Entry>> {
+        let own = self.options.expectations.of(&record.id);
+        let blocker = || {
+            let mut prerequisites = self.prerequisites.get(&record.id).into_iter().flatten();
+            let passed = [Some(&Verdict::Passed), Some(&Verdict::Observed)];
+            let blocker = prerequisites.find(|id| !passed.contains(&self.verdicts.get(*id)))?;
+            self.expected.get(blocker)
+        };
+        match record.verdict {
+            Verdict::Blocked => own.or_else(blocker),
+            Verdict::Skipped => None,
+            _ => own,
+        }
+        .cloned()
+    }
+
+    fn finish(&mut self, mut record: CaseRecord) {
+        record.expected = self.expected(&record);
+        if let (Verdict::Failed | Verdict::Blocked, Some(entry)) =
+            (record.verdict, &record.expected)
+        {
+            self.expected.insert(record.id.clone(), entry.clone());
+        }
         self.running.remove(&record.id);
         self.verdicts.insert(record.id.clone(), record.verdict);
         let record = if self.selected.contains(&record.id) {
@@ -336,6 +372,7 @@ impl Run {
         } else {
             CaseRecord {
                 verdict: Verdict::Skipped,
+                expected: None,
                 reason: None,
                 behaviours: Vec::new(),
                 exchanges: Vec::new(),
@@ -403,6 +440,7 @@ fn bare_record(suite: &Suite, case: &Case, verdict: Verdict, reason: Option<Stri
         level: suite.level(case),
         rules: case.rules.clone(),
         verdict,
+        expected: None,
         reason,
         behaviours: Vec::new(),
         exchanges: Vec::new(),

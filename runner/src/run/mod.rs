@@ -8,6 +8,7 @@ pub mod bundled;
 pub mod event;
 pub mod execute;
 pub mod select;
+pub mod standing;
 pub mod target;
 
 pub use execute::{Options, execute};
