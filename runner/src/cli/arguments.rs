@@ -3,11 +3,13 @@
 #[cfg(feature = "reference-server")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::run::partition::Partition;
 use crate::run::select::Selection;
 use crate::run::target::DeploymentUrl;
 use crate::spec::Profile;
@@ -98,6 +100,9 @@ pub enum SchemaOf {
 pub struct RunArguments {
     #[command(flatten, next_help_heading = "Selection")]
     pub selection: Selection,
+    /// Only this part of the selected cases: the K-th of N parts, for N machines
+    #[arg(long, value_name = "K/N", help_heading = "Selection")]
+    pub partition: Option<Partition>,
     /// Test the server at this URL, which serves this deployment (`main` unless given), instead of
     /// the bundled one; once for each deployment
     #[arg(long = "url", value_name = "[DEPLOYMENT=]URL", help_heading = "Target")]
@@ -110,6 +115,16 @@ pub struct RunArguments {
         help_heading = "Target"
     )]
     pub unclaimed: Vec<Profile>,
+    /// The server offers exactly these optional profiles: others count as unsupported, and one of
+    /// which no case can run fails the run
+    #[arg(
+        long = "profile",
+        value_name = "PROFILE",
+        value_enum,
+        conflicts_with = "unclaimed",
+        help_heading = "Target"
+    )]
+    pub claimed: Vec<Profile>,
     /// Accept the failures that this file expects (spec/expectations.md), and no others; a case that
     /// it expects to fail must
     #[arg(long, value_name = "FILE", help_heading = "Expectations")]
@@ -142,9 +157,13 @@ pub struct RunArguments {
         help_heading = "Reports"
     )]
     pub format: Format,
-    /// Also write a report to a file
-    #[arg(long = "report", value_name = "json=FILE", value_parser = parse_report, help_heading = "Reports")]
-    pub reports: Vec<PathBuf>,
+    /// Also write a report to a file: json, junit or markdown
+    #[arg(long = "report", value_name = "FORMAT=FILE", help_heading = "Reports")]
+    pub reports: Vec<ReportFile>,
+    /// Write no annotations and no summary for GitHub Actions; where GITHUB_ACTIONS is `true`, they
+    /// are written
+    #[arg(long, help_heading = "Reports")]
+    pub no_github: bool,
 }
 
 /// Enough to keep a server busy, few enough that a slow one keeps its time limits.
@@ -155,8 +174,10 @@ impl Default for RunArguments {
     fn default() -> Self {
         Self {
             selection: Selection::default(),
+            partition: None,
             urls: Vec::new(),
             unclaimed: Vec::new(),
+            claimed: Vec::new(),
             expectations: None,
             accept: false,
             jobs: DEFAULT_JOBS,
@@ -166,6 +187,7 @@ impl Default for RunArguments {
             shuffle: None,
             format: Format::default(),
             reports: Vec::new(),
+            no_github: false,
         }
     }
 }
@@ -179,6 +201,38 @@ pub enum Format {
     Terse,
     /// The JSON report
     Json,
+}
+
+/// `FORMAT=FILE` as the command line has it.
+#[derive(Clone, Debug)]
+pub struct ReportFile {
+    pub format: ReportFormat,
+    pub path: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The JSON report
+    Json,
+    /// JUnit's XML
+    Junit,
+    /// A summary for pull requests
+    Markdown,
+}
+
+impl FromStr for ReportFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let report = text.split_once('=').and_then(|(format, file)| {
+            let format = <ReportFormat as ValueEnum>::from_str(format, false).ok()?;
+            let path = PathBuf::from(file);
+            (!file.is_empty()).then_some(Self { format, path })
+        });
+        report.ok_or_else(|| {
+            "a report is FORMAT=FILE, and the format is json, junit or markdown".to_owned()
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -284,13 +338,6 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("it may be 0.1 to 600".to_owned())
-    }
-}
-
-fn parse_report(text: &str) -> Result<PathBuf, String> {
-    match text.split_once('=') {
-        Some(("json", file)) if !file.is_empty() => Ok(file.into()),
-        _ => Err("a report is FORMAT=FILE, and the format is json".to_owned()),
     }
 }
 

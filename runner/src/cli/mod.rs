@@ -5,6 +5,7 @@ mod expectations;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod null_score;
+mod reports;
 mod run;
 #[cfg(feature = "reference-server")]
 mod serve;

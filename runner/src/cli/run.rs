@@ -1,21 +1,17 @@
 //! `run`: the suite against a server.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs::File;
-use std::io::{self, IsTerminal as _};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::arguments::{Format, RunArguments};
+use super::arguments::RunArguments;
 use super::expectations::Expected;
-use super::{
-    EXIT_CONFORMS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOTHING, EXIT_TARGET, EXIT_USAGE, Failure,
-};
+use super::reports::Reports;
+use super::{EXIT_CONFORMS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOTHING, EXIT_TARGET, Failure};
 use crate::id::CaseId;
-use crate::report::{Report, Style, json::Json, pretty::Pretty, terse::Terse};
-use crate::run::event::{Conclusion, Event, Summary};
+use crate::run::event::{Conclusion, Summary};
 use crate::run::target::Target;
 use crate::run::{Options, execute};
 use crate::suite::Suite;
@@ -25,7 +21,10 @@ use crate::wire::Limits;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn run(suite: Suite, arguments: RunArguments) -> Result<u8, Failure> {
-    let selected = arguments.selection.of(&suite).map_err(Failure::usage)?;
+    let mut selected = arguments.selection.of(&suite).map_err(Failure::usage)?;
+    if let Some(partition) = arguments.partition {
+        selected = partition.of(&suite, &selected).map_err(Failure::usage)?;
+    }
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::usage(format!("failed to start the runtime: {error}")))?;
     let code = runtime.block_on(run_selected(Arc::new(suite), selected, arguments));
@@ -42,7 +41,11 @@ async fn run_selected(
     let expected = Expected::read(&suite, arguments.expectations.clone(), arguments.accept)?;
     let mut reports = Reports::new(&suite, &arguments)?;
     let (mut target, _servers) = target(&suite, &arguments).await?;
-    target.unclaimed = arguments.unclaimed.iter().copied().collect::<BTreeSet<_>>();
+    if arguments.claimed.is_empty() {
+        target.unclaimed = arguments.unclaimed.iter().copied().collect();
+    } else {
+        target.claim(arguments.claimed.iter().copied());
+    }
     let options = Options {
         jobs: arguments.jobs,
         limits: Limits {
@@ -142,58 +145,4 @@ async fn target(suite: &Suite, arguments: &RunArguments) -> Result<(Target, ()),
     }
     let target = Target::at(suite, &arguments.urls).map_err(Failure::usage)?;
     Ok((target, ()))
-}
-
-/// All reports of a run. One that fails does not keep the others from being written.
-struct Reports<'a> {
-    reports: Vec<(String, Box<dyn Report + 'a>)>,
-    failure: Option<Failure>,
-}
-
-impl<'a> Reports<'a> {
-    fn new(suite: &'a Suite, arguments: &RunArguments) -> Result<Self, Failure> {
-        let stdout = io::stdout();
-        let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let style = Style {
-            colour,
-            progress: io::stderr().is_terminal(),
-        };
-        let on_stdout: Box<dyn Report + 'a> = match arguments.format {
-            Format::Pretty => Box::new(Pretty::new(suite, stdout, style)),
-            Format::Terse => Box::new(Terse::new(suite, stdout)),
-            Format::Json => Box::new(Json::new(suite, stdout)),
-        };
-        let mut reports = vec![("standard output".to_owned(), on_stdout)];
-        for path in &arguments.reports {
-            let file = File::create(path).map_err(|error| {
-                Failure::usage(format!(
-                    "failed to create the report {}: {error}",
-                    path.display()
-                ))
-            })?;
-            reports.push((path.display().to_string(), Box::new(Json::new(suite, file))));
-        }
-        Ok(Self {
-            reports,
-            failure: None,
-        })
-    }
-
-    fn event(&mut self, event: &Event) {
-        let failure = &mut self.failure;
-        self.reports
-            .retain_mut(|(place, report)| match report.event(event) {
-                Ok(()) => true,
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::BrokenPipe {
-                        let message = format!("failed to write the report to {place}: {error}");
-                        *failure = Some(Failure {
-                            code: EXIT_USAGE,
-                            message,
-                        });
-                    }
-                    false
-                }
-            });
-    }
 }

@@ -71,15 +71,19 @@ impl Entry {
         !reason.is_empty() && !reason.starts_with(UNFILLED)
     }
 
-    /// The reason and the link, in a line.
+    /// The reason; before it, whether the case flickers.
+    pub fn reason_in_words(&self) -> String {
+        match self.outcome {
+            Outcome::Fails => self.reason.clone(),
+            Outcome::Flickers => format!("flickers: {}", self.reason),
+        }
+    }
+
+    /// The same, and the link.
     pub fn why(&self) -> String {
-        let flickers = match self.outcome {
-            Outcome::Fails => "",
-            Outcome::Flickers => "flickers: ",
-        };
         let link = self.link.as_ref();
         let link = link.map_or_else(String::new, |link| format!(" ({link})"));
-        format!("{flickers}{}{link}", self.reason)
+        self.reason_in_words() + &link
     }
 }
 

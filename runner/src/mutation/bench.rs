@@ -166,6 +166,7 @@ impl Faulty {
             name: "a mutant".to_owned(),
             endpoints,
             unclaimed: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             launcher: Some(variant),
         };
         Ok(Self {

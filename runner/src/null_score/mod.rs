@@ -134,6 +134,7 @@ async fn score(suite: &Arc<Suite>, server: &NonServer, tls: &TlsAcceptor) -> Res
             .map(|deployment| (deployment.name.clone(), endpoint(deployment)))
             .collect(),
         unclaimed: BTreeSet::new(),
+        claimed: BTreeSet::new(),
         launcher: Some(Arc::new(Indifferent {
             serves: (!server.is_absent()).then(|| running.http.clone()),
         })),

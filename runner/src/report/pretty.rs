@@ -7,8 +7,9 @@ use indexmap::IndexMap;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::closing::closing;
+use super::groups::{GROUPS, grouped};
 use super::style::{Ink, Style};
-use super::text::{count, duration, one_line, shorten, wrap};
+use super::text::{count, duration, shorten, wrap};
 use super::{Report, difference, table};
 use crate::case::Case;
 use crate::judge::Finding;
@@ -72,30 +73,15 @@ impl<'a, W: Write> Pretty<'a, W> {
                 writeln!(self.out, "\n{}", wrap(&text, "  "))?;
             }
         }
-        let groups = [
-            (
-                Standing::UnexpectedPass,
-                "unexpected passes: expected to fail, and no longer true (`--accept` removes them)",
-            ),
-            (Standing::Error, "error: they could not be carried out"),
-            (Standing::ExpectedFailure, "expected failures, and why"),
-            (
-                Standing::Blocked,
-                "blocked: what they build on did not pass, so nothing is known",
-            ),
-            (
-                Standing::Unsupported,
-                "unsupported: the target does not offer what they need",
-            ),
-        ];
-        for (standing, meaning) in groups {
+        for (standing, meaning) in GROUPS {
             let lines = self.grouped(standing);
             if !lines.is_empty() {
                 let heading = style.paint(Ink::Bold, meaning);
                 writeln!(self.out, "\n{heading}\n{}", lines.join("\n"))?;
             }
         }
-        let observed = self.with(Standing::Observed).count();
+        let counts = self.summary.counts();
+        let observed = counts.get(&Standing::Observed).copied().unwrap_or_default();
         if observed > 0 {
             let text = format!(
                 "{} recorded, where no rule binds; to see them: --level observe --format terse",
@@ -111,7 +97,6 @@ impl<'a, W: Write> Pretty<'a, W> {
             let notice = wrap(&format!("note: {notice}"), "");
             writeln!(self.out, "\n{}", style.paint(Ink::Doubtful, &notice))?;
         }
-        let counts = self.summary.counts();
         let counts: Vec<String> = counts
             .into_iter()
             .filter(|(_, number)| *number > 0)
@@ -126,35 +111,19 @@ impl<'a, W: Write> Pretty<'a, W> {
         self.out.flush()
     }
 
-    fn with(&self, standing: Standing) -> impl Iterator<Item = &CaseRecord> {
-        let records = self.summary.records.iter();
-        records.filter(move |case| case.standing() == standing)
-    }
-
     /// The cases of a standing by the reason for it, a line for each.
     fn grouped(&self, standing: Standing) -> Vec<String> {
-        let mut groups: IndexMap<String, Vec<&str>> = IndexMap::new();
-        for case in self.with(standing) {
-            let reason = match (standing, &case.expected) {
-                (Standing::ExpectedFailure | Standing::UnexpectedPass, Some(entry)) => {
-                    Some(entry.why())
-                }
-                _ => case.reason.clone(),
-            };
-            let reason =
-                reason.map_or_else(|| "no reason given".to_owned(), |text| one_line(&text));
-            groups.entry(reason).or_default().push(case.id.as_str());
-        }
-        groups
+        grouped(&self.summary, standing)
             .into_iter()
-            .map(|(reason, ids)| {
+            .map(|((reason, link), ids)| {
+                let link = link.map_or_else(String::new, |link| format!(" ({link})"));
                 let cases = match ids.as_slice() {
-                    [only] => (*only).to_owned(),
+                    [only] => only.to_string(),
                     [first, second] => format!("2 cases ({first}, {second})"),
                     [first, ..] => format!("{} ({first}, …)", count(ids.len(), "case")),
                     [] => String::new(),
                 };
-                format!("  {reason}: {cases}")
+                format!("  {reason}{link}: {cases}")
             })
             .collect()
     }
@@ -312,7 +281,7 @@ impl Failure<'_> {
 
 /// The cases that failed, by file, the most binding first, else in the order of the suite: those
 /// to be shown in full, and the further rows of the same table, which mostly fail alike.
-fn failures<'a>(
+pub(super) fn failures<'a>(
     suite: &Suite,
     summary: &'a Summary,
 ) -> Vec<(Vec<&'a CaseRecord>, Vec<&'a CaseRecord>)> {

@@ -105,6 +105,7 @@ impl Bundled {
             name: "the bundled reference server".to_owned(),
             endpoints,
             unclaimed: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             launcher: Some(Arc::new(self)),
         };
         Ok(BundledTarget { target, running })

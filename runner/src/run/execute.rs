@@ -1,5 +1,7 @@
 //! Runs the selected cases, each after its prerequisites, and tells what happens.
 
+mod claims;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +18,7 @@ use crate::case::{Case, Start};
 use crate::expectations::{Entry, Expectations};
 use crate::id::CaseId;
 use crate::judge::{self, Finding, Judgement};
-use crate::spec::Level;
+use crate::spec::{Level, Profile};
 use crate::suite::Suite;
 use crate::suite::deployment::name_of;
 use crate::suite::links::REFUSED;
@@ -70,7 +72,17 @@ pub async fn execute(
         selected: run.selected.len(),
         strict: run.options.strict,
     });
+    for shortfall in run.shortfalls() {
+        run.tell(Event::Shortfall(shortfall));
+    }
+    let mut stopped = stop.clone();
     run.cases(stop).await;
+    tokio::select! {
+        notices = run.unclaimed_but_offered() => {
+            notices.into_iter().for_each(|notice| run.tell(Event::Notice(notice)));
+        }
+        true = async { stopped.wait_for(|stop| *stop).await.is_ok() } => {}
+    }
     if let Some(notice) = run.options.expectations.idle(&run.verdicts) {
         run.tell(Event::Notice(notice));
     }
@@ -211,33 +223,39 @@ impl Run {
         }
     }
 
-    fn readiness(&self, case: &Case) -> Readiness {
-        let unsupported = |reason: String| Readiness::Settled(Verdict::Unsupported, reason);
+    /// Where `case` is to be run, if not at a server of its own; or why the target does not offer
+    /// what it needs. `also` is a profile that is taken as claimed.
+    fn offer(&self, case: &Case, also: Option<Profile>) -> Result<Option<Endpoint>, String> {
         let profiles = self.suite.profiles(case);
         if let Some(profile) = profiles
             .iter()
-            .find(|profile| self.target.unclaimed.contains(profile))
+            .find(|profile| self.target.unclaimed.contains(profile) && also != Some(**profile))
         {
-            return unsupported(format!("the target does not claim the profile `{profile}`"));
+            return Err(format!("the target does not claim the profile `{profile}`"));
         }
         let deployment = name_of(case);
-        let endpoint = match case.start {
+        match case.start {
             Start::Served => match self.target.endpoints.get(&deployment) {
-                Some(endpoint) => Some(endpoint.clone()),
-                None => {
-                    return unsupported(format!(
-                        "no URL was given for the deployment `{deployment}`: add --url {deployment}=URL"
-                    ));
-                }
+                Some(endpoint) => Ok(Some(endpoint.clone())),
+                None => Err(format!(
+                    "no URL was given for the deployment `{deployment}`: add --url {deployment}=URL"
+                )),
             },
-            Start::Refused | Start::MayRefuse if self.target.launcher.is_none() => {
-                return unsupported(
-                    "it is about starting a server, and this server was started by someone else"
-                        .to_owned(),
-                );
-            }
-            Start::Refused | Start::MayRefuse => None,
+            Start::Refused | Start::MayRefuse if self.target.launcher.is_none() => Err(
+                "it is about starting a server, and this server was started by someone else"
+                    .to_owned(),
+            ),
+            Start::Refused | Start::MayRefuse => Ok(None),
+        }
+    }
+
+    fn readiness(&self, case: &Case) -> Readiness {
+        let unsupported = |reason: String| Readiness::Settled(Verdict::Unsupported, reason);
+        let endpoint = match self.offer(case, None) {
+            Ok(endpoint) => endpoint,
+            Err(reason) => return unsupported(reason),
         };
+        let deployment = name_of(case);
         if let Some(why) = self.gone.get(&deployment) {
             return Readiness::Settled(Verdict::Error, why.clone());
         }

@@ -7,6 +7,7 @@
 pub mod bundled;
 pub mod event;
 pub mod execute;
+pub mod partition;
 pub mod select;
 pub mod standing;
 pub mod target;

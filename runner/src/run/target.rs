@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use clap::ValueEnum as _;
+
 use crate::case::MAIN_DEPLOYMENT;
 use crate::problem::near_miss;
 use crate::spec::Profile;
@@ -20,6 +22,8 @@ pub struct Target {
     pub endpoints: HashMap<String, Endpoint>,
     /// Optional profiles that it does not claim.
     pub unclaimed: BTreeSet<Profile>,
+    /// Profiles that it claims by name: it owes that their cases can be run.
+    pub claimed: BTreeSet<Profile>,
     /// Starts servers for the cases that are about starting; not there if the target was started
     /// by someone else.
     pub launcher: Option<Arc<dyn Launcher>>,
@@ -110,7 +114,19 @@ impl Target {
             name,
             endpoints,
             unclaimed: BTreeSet::new(),
+            claimed: BTreeSet::new(),
             launcher: None,
         })
+    }
+
+    /// Claims exactly these of the optional profiles.
+    pub fn claim(&mut self, profiles: impl IntoIterator<Item = Profile>) {
+        let is_optional = |profile: &Profile| *profile != Profile::Core;
+        self.claimed = profiles.into_iter().filter(is_optional).collect();
+        let optional = Profile::value_variants().iter().copied();
+        let optional = optional.filter(is_optional);
+        self.unclaimed = optional
+            .filter(|profile| !self.claimed.contains(profile))
+            .collect();
     }
 }
