@@ -3,6 +3,7 @@
 use crate::case::schema;
 use crate::coverage;
 use crate::detection::{self, Published};
+use crate::expectations;
 use crate::export::json;
 use crate::launch::file;
 use crate::problem::Problem;
@@ -47,6 +48,11 @@ pub fn problems(suite: &Suite) -> Vec<Problem> {
         (schema::PATH, schema::text(), "schema"),
         (json::SCHEMA_PATH, json::schema(), "schema deployment"),
         (file::SCHEMA_PATH, file::schema(), "schema target"),
+        (
+            expectations::schema::PATH,
+            expectations::schema::text(),
+            "schema expectations",
+        ),
         (coverage::PATH, coverage::page(suite), "coverage"),
     ];
     for (path, text, command) in generated {

@@ -3,14 +3,15 @@
 //!
 //! A case goes one way: [`suite`] reads the files and gives them the types of [`case`] and
 //! [`spec`]; [`run`] decides what to run and runs it: [`wire`] sends what a case writes and reads
-//! the answer, [`judge`] compares; [`report`] tells of it. [`export`] writes the suite for others;
-//! [`launch`] starts servers with what it has written.
+//! the answer, [`judge`] compares; [`expectations`] says which failures are known; [`report`] tells
+//! of it. [`export`] writes the suite for others; [`launch`] starts servers with what it has written.
 
 pub mod case;
 pub mod check;
 pub mod cli;
 pub mod coverage;
 pub mod detection;
+pub mod expectations;
 pub mod explain;
 pub mod export;
 pub mod id;

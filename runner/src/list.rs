@@ -135,9 +135,9 @@ mod tests {
             rules(&sample::suite()),
             "\
 routing.first    must     core  3 cases
-response.status  must     core  4 cases
+response.status  must     core  7 cases
 response.body    should   core  1 case
-response.extra   may      core  1 case
+response.extra   may      core  2 cases
 http.slashes     observe  core  1 case
 http.waived      must     core  waived
 tls.served       must     tls   1 case

@@ -10,16 +10,24 @@ use serde_json::{Value, json};
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wagi-conformance"));
     command.args(arguments).stdin(Stdio::null());
+    // These tests may themselves run on GitHub Actions.
+    command
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITHUB_STEP_SUMMARY");
     command
 }
 
 /// Standard output, standard error and exit code.
 fn run(arguments: &[&str]) -> (String, String, i32) {
+    outcome(&mut command(arguments))
+}
+
+fn outcome(command: &mut Command) -> (String, String, i32) {
     let Output {
         stdout,
         stderr,
         status,
-    } = command(arguments).output().expect("the command runs");
+    } = command.output().expect("the command runs");
     let text = |octets: Vec<u8>| String::from_utf8(octets).expect("text");
     (
         text(stdout),
@@ -94,11 +102,13 @@ fn a_case_is_run_by_its_name() {
         panic!("not two lines: {stdout}");
     };
     assert!(
-        case.starts_with("passed       request-body/copied  "),
+        case.starts_with("passed            request-body/copied  "),
         "{case}"
     );
     assert!(
-        counts.starts_with("1 passed, 0 failed, 0 blocked, 0 unsupported, 0 observed, "),
+        counts.starts_with(
+            "1 passed, 0 failed, 0 expected failures, 0 unexpected passes, 0 blocked, "
+        ),
         "{counts}"
     );
 }
@@ -118,6 +128,10 @@ fn wrong_words_are_a_usage_error() {
     for arguments in [
         &["run", "--jobs", "0"][..],
         &["run", "--report", "xml=x"],
+        &["run", "--report", "junit="],
+        &["run", "--partition", "3/2"],
+        &["run", "--accept"],
+        &["run", "--profile", "tls", "--no-profile", "volumes"],
         &["rn"],
     ] {
         let (_, stderr, code) = run(arguments);
@@ -284,11 +298,10 @@ fn a_target_that_is_not_there_is_no_failed_case() {
     assert_eq!(code, 3, "{}", report["summary"]);
 }
 
-#[test]
-fn a_target_that_only_knows_errors_fails() {
+/// The URL of a server that answers every request with an error. It runs as long as the tests do.
+fn broken_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    // It runs as long as the tests do.
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let answer = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -297,6 +310,12 @@ fn a_target_that_only_knows_errors_fails() {
             let _ = stream.write_all(answer.as_bytes());
         }
     });
+    url
+}
+
+#[test]
+fn a_target_that_only_knows_errors_fails() {
+    let url = broken_server();
     let (report, code) = report(&["--url", &url, "--exact", "meta-variables/observed"]);
     assert_eq!(code, 1, "{}", report["summary"]);
 }
@@ -317,8 +336,9 @@ impl Drop for Served {
     }
 }
 
-fn serve(deployments: usize) -> Served {
-    let mut process = command(&["serve", "--listen", "127.0.0.1:0"])
+/// Serves the deployments with these `names`, all if there are none; `deployments` is how many these are.
+fn serve(names: &[&str], deployments: usize) -> Served {
+    let mut process = command(&[&["serve", "--listen", "127.0.0.1:0"], names].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -347,7 +367,7 @@ fn a_server_in_another_process_gets_the_same_verdicts() {
         .iter()
         .filter(|deployment| deployment["start"] == "served");
 
-    let served = serve(started.count());
+    let served = serve(&[], started.count());
     let urls: Vec<&str> = served
         .urls
         .iter()
@@ -387,4 +407,298 @@ fn a_profile_that_is_not_claimed_is_unsupported() {
             "the target does not claim the profile `entrypoints`"
         );
     }
+}
+
+/// A file of expectations in a folder of its own.
+struct ExpectationsFile {
+    folder: tempfile::TempDir,
+}
+
+impl ExpectationsFile {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    fn path(&self) -> String {
+        let path = self.folder.path().join("expectations.json");
+        path.to_str().expect("text").to_owned()
+    }
+
+    fn write(&self, entries: &Value) {
+        let text = json!({ "expectations": entries }).to_string();
+        std::fs::write(self.path(), text).expect("a file");
+    }
+
+    fn entries(&self) -> Value {
+        let text = std::fs::read(self.path()).expect("a file");
+        let document: Value = serde_json::from_slice(&text).expect("JSON");
+        document["expectations"].clone()
+    }
+}
+
+fn fails(cases: &str, reason: &str) -> Value {
+    json!({ "cases": cases, "outcome": "fails", "reason": reason })
+}
+
+#[test]
+fn known_failures_are_accepted_then_gated() {
+    let url = broken_server();
+    let file = ExpectationsFile::new();
+    let path = file.path();
+    let gate = [
+        "run",
+        "--format",
+        "terse",
+        "--exact",
+        "meta-variables/observed",
+        "--url",
+    ];
+    let gate = [&gate[..], &[&url, "--expectations", &path]].concat();
+
+    let (_, stderr, code) = run(&gate);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.ends_with("; with --accept, a run writes it\n"),
+        "{stderr}"
+    );
+
+    let (stdout, stderr, code) = run(&[&gate[..], &["--accept"]].concat());
+    assert_eq!(code, 0, "{stdout}");
+    let news = format!(
+        "written to {path}: 1 expectation; new are 1 case that failed, gone are 0 cases that passed; 1 \
+         reason to be written, where it says TODO\n"
+    );
+    assert_eq!(stderr, news);
+    let seen = "TODO: status: expected 200, got 500 Internal Server Error";
+    assert_eq!(
+        file.entries(),
+        json!([fails("meta-variables/observed", seen)])
+    );
+
+    let (stdout, stderr, code) = run(&gate);
+    assert_eq!((stdout.as_str(), code), ("", 2));
+    let problem = format!(
+        "error: 1 problem in the expectations\n  {path}:6: `meta-variables/observed` has no reason yet: say in \
+         place of \"{seen}\" why the target fails here\n"
+    );
+    assert_eq!(stderr, problem);
+
+    file.write(&json!([fails(
+        "meta-variables/observed",
+        "it knows only errors"
+    )]));
+    let (stdout, stderr, code) = run(&gate);
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    assert!(
+        stdout.starts_with("expected failure  meta-variables/observed  "),
+        "{stdout}"
+    );
+    assert!(stdout.contains("  it knows only errors\n"), "{stdout}");
+    assert!(
+        stdout.contains("\n0 passed, 0 failed, 1 expected failure, "),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn a_case_blocked_by_an_expected_failure_is_accounted_for() {
+    let url = broken_server();
+    let file = ExpectationsFile::new();
+    file.write(&json!([fails(
+        "meta-variables/observed",
+        "it knows only errors"
+    )]));
+    let path = file.path();
+    let arguments = ["--url", &url, "--exact", "meta-variables/path-info-decoded"];
+    let (unexpected, code) = report(&arguments);
+    assert_eq!(code, 1, "{}", unexpected["summary"]);
+    let (expected, code) = report(&[&arguments[..], &["--expectations", &path]].concat());
+    assert_eq!(code, 0, "{}", expected["summary"]);
+    let blocked = records(&expected)
+        .iter()
+        .find(|case| case["verdict"] == "blocked")
+        .expect("a blocked case");
+    assert_eq!(blocked["standing"], "blocked");
+    assert_eq!(
+        blocked["expected"],
+        fails("meta-variables/observed", "it knows only errors")
+    );
+    assert_eq!(
+        blocked["reason"],
+        "its prerequisite `meta-variables/observed` failed, as expected"
+    );
+}
+
+#[test]
+fn an_expectation_that_is_not_true_fails_the_run() {
+    let file = ExpectationsFile::new();
+    file.write(&json!([fails("request-body/copied", "once, it did")]));
+    let path = file.path();
+    let gate = [
+        "run",
+        "--exact",
+        "request-body/copied",
+        "--expectations",
+        &path,
+    ];
+    let (stdout, _, code) = run(&gate);
+    assert_eq!(code, 1);
+    assert!(
+        stdout.contains("\n  once, it did: request-body/copied\n"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.ends_with("\nnot as expected; 1 case passed unexpectedly\n"),
+        "{stdout}"
+    );
+
+    let (_, stderr, code) = run(&[&gate[..], &["--accept"]].concat());
+    assert_eq!((file.entries(), code), (json!([]), 0), "{stderr}");
+
+    file.write(&json!([fails("request-body/copeid", "x")]));
+    let (stdout, stderr, code) = run(&gate);
+    assert_eq!((stdout.as_str(), code), ("", 2));
+    assert!(
+        stderr.contains("no case that can fail is named `request-body/copeid` (did you mean `request-body/copied`?)"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_run_that_could_not_be_carried_out_writes_no_expectations() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let file = ExpectationsFile::new();
+    let path = file.path();
+    let (_, stderr, code) = run(&["run", "--url", &url, "--expectations", &path, "--accept"]);
+    let news = format!("{path} is not written: not every case could be carried out\n");
+    assert_eq!((stderr, code), (news, 3));
+    assert!(!std::path::Path::new(&path).exists());
+}
+
+#[test]
+fn a_claim_is_held_against_what_is_served() {
+    let served = serve(&["main"], 1);
+    let url = served.urls.first().expect("a URL").as_str();
+    let (report_of_tls, code) = report(&["--url", url, "--profile", "tls", "--area", "tls"]);
+    assert_eq!(code, 1, "{}", report_of_tls["summary"]);
+    let shortfall = report_of_tls["shortfalls"][0]
+        .as_str()
+        .expect("a shortfall");
+    assert!(
+        shortfall.starts_with("the target claims the profile `tls`, but can run none of its ")
+            && shortfall.ends_with("no URL was given for the deployment `tls`: add --url tls=URL"),
+        "{shortfall}"
+    );
+    // What is not claimed by name may be missing.
+    let (_, code) = report(&["--url", url, "--area", "tls"]);
+    assert_eq!(code, 4);
+
+    let (unclaimed, code) = report(&[
+        "--url",
+        url,
+        "--profile",
+        "tls",
+        "--area",
+        "argument-templates",
+    ]);
+    assert_eq!(code, 4, "{}", unclaimed["summary"]);
+    let notice = unclaimed["notices"][0].as_str().expect("a notice");
+    assert!(
+        notice
+            .starts_with("the target does not claim the profile `argument-templates`, but passes "),
+        "{notice}"
+    );
+}
+
+#[test]
+fn parts_of_a_run_make_up_the_whole() {
+    let selected = |arguments: &[&str]| -> Vec<String> {
+        let (report, code) = report(&[&["--area", "routing"], arguments].concat());
+        assert_eq!(code, 0);
+        let records = records(&report).iter();
+        let run = records.filter(|case| case["verdict"] != "skipped");
+        run.map(|case| case["id"].as_str().expect("an id").to_owned())
+            .collect()
+    };
+    let parts = ["1/3", "2/3", "3/3"].map(|part| selected(&["--partition", part]));
+    assert!(parts.iter().all(|part| !part.is_empty()));
+    assert_eq!(parts.concat(), selected(&[]));
+}
+
+#[test]
+fn github_actions_gets_annotations_and_a_summary() {
+    let url = broken_server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let summary = folder.path().join("summary.md");
+    std::fs::write(&summary, "before\n").expect("a file");
+    let arguments = [
+        "run",
+        "--format",
+        "json",
+        "--exact",
+        "meta-variables/observed",
+        "--url",
+        &url,
+    ];
+    let on_actions = |arguments: &[&str], value: &str| {
+        let mut command = command(arguments);
+        command
+            .env("GITHUB_ACTIONS", value)
+            .env("GITHUB_STEP_SUMMARY", &summary);
+        outcome(&mut command)
+    };
+    let (stdout, stderr, code) = on_actions(&arguments, "true");
+    assert_eq!(code, 1);
+    serde_json::from_str::<Value>(&stdout).expect("nothing but JSON");
+    let lines: Vec<&str> = stderr.lines().collect();
+    let [annotation] = lines.as_slice() else {
+        panic!("not one line: {stderr}");
+    };
+    assert!(
+        annotation.starts_with("::error title=failed%3A meta-variables/observed (must)::")
+            && annotation.ends_with("%0Astatus: expected 200, got 500 Internal Server Error"),
+        "{annotation}"
+    );
+    let written = std::fs::read_to_string(&summary).expect("a file");
+    assert!(
+        written.starts_with("before\n## WAGI conformance: http://127.0.0.1:"),
+        "{written}"
+    );
+
+    // Elsewhere, or where it is not wanted, nothing is added.
+    let unwanted = [&arguments[..], &["--no-github"]].concat();
+    for (arguments, value) in [(&unwanted[..], "true"), (&arguments, "false")] {
+        let (_, stderr, code) = on_actions(arguments, value);
+        assert_eq!((stderr.as_str(), code), ("", 1));
+    }
+    assert_eq!(std::fs::read_to_string(&summary).expect("a file"), written);
+}
+
+#[test]
+fn reports_for_others_are_written_beside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let reports = ["json", "junit", "markdown"].map(|name| format!("{name}={}", path(name)));
+    let mut arguments = vec!["run", "--exact", "request-body/copied"];
+    for report in &reports {
+        arguments.extend(["--report", report]);
+    }
+    let (_, stderr, code) = run(&arguments);
+    assert_eq!((stderr.as_str(), code), ("", 0));
+    let text = |name: &str| std::fs::read_to_string(path(name)).expect("a file");
+    assert!(text("json").contains("\"standing\": \"passed\""));
+    let junit = text("junit");
+    let junit = roxmltree::Document::parse(&junit).expect("XML");
+    let suites = junit.root_element();
+    assert_eq!(
+        (suites.attribute("tests"), suites.attribute("failures")),
+        (Some("1"), Some("0"))
+    );
+    assert!(
+        text("markdown").contains("\n**conforms as far as it was tested: 1 must case passed**\n")
+    );
 }

@@ -95,6 +95,7 @@ fn run(suite: &Arc<Suite>, selected: HashSet<CaseId>, records: &Records) -> Resu
             fail_fast: false,
             strict: false,
             shuffle: None,
+            expectations: Arc::default(),
         };
         let (sender, mut events) = mpsc::unbounded_channel();
         let (_stop, stopped) = watch::channel(false);

@@ -6,7 +6,7 @@
 pub mod bytes;
 pub mod expect;
 pub mod load;
-mod locate;
+pub(crate) mod locate;
 pub mod matcher;
 pub mod placeholder;
 pub mod request;

@@ -3,6 +3,7 @@
 #[cfg(feature = "reference-server")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::run::partition::Partition;
 use crate::run::select::Selection;
 use crate::run::target::DeploymentUrl;
 use crate::spec::Profile;
@@ -17,8 +19,8 @@ use crate::suite::files::Folders;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every must case passed
-  1    some must case did not pass (with --strict: or some should case)
+  0    every must case passed, or failed as expected
+  1    some must case did not pass (with --strict: or some should case), or an expectation is wrong
   2    the command line or the suite's files are wrong
   3    the target could not be reached, or is gone
   4    nothing was run
@@ -55,9 +57,9 @@ pub enum Command {
     Serve(ServeArguments),
     /// Write the deployments for a server, or the suite for another runner
     Export(ExportArguments),
-    /// Print the JSON Schema of a case file, or of a deployment in the neutral form
+    /// Print the JSON Schema of a file
     Schema {
-        /// What it describes
+        /// The file
         #[arg(value_enum, default_value_t)]
         of: SchemaOf,
     },
@@ -87,10 +89,26 @@ impl Default for Command {
     }
 }
 
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum SchemaOf {
+    /// A case file
+    #[default]
+    Case,
+    /// An expectations file
+    Expectations,
+    /// A deployment as `export --for json` writes it
+    Deployment,
+    /// A target file
+    Target,
+}
+
 #[derive(Debug, Args)]
 pub struct RunArguments {
     #[command(flatten, next_help_heading = "Selection")]
     pub selection: Selection,
+    /// Only this part of the selected cases: the K-th of N parts, for N machines
+    #[arg(long, value_name = "K/N", help_heading = "Selection")]
+    pub partition: Option<Partition>,
     /// Test the server at this URL, which serves this deployment (`main` unless given), instead of
     /// the bundled one; once for each deployment
     #[arg(long = "url", value_name = "[DEPLOYMENT=]URL", help_heading = "Target")]
@@ -129,6 +147,24 @@ pub struct RunArguments {
         help_heading = "Target"
     )]
     pub unclaimed: Vec<Profile>,
+    /// The server offers exactly these optional profiles: others count as unsupported, and one of
+    /// which no case can run fails the run
+    #[arg(
+        long = "profile",
+        value_name = "PROFILE",
+        value_enum,
+        conflicts_with = "unclaimed",
+        help_heading = "Target"
+    )]
+    pub claimed: Vec<Profile>,
+    /// Accept the failures that this file expects (spec/expectations.md), and no others; a case that
+    /// it expects to fail must. A target file may name one itself
+    #[arg(long, value_name = "FILE", help_heading = "Expectations")]
+    pub expectations: Option<PathBuf>,
+    /// Write that file from this run: what holds is kept, what passes is removed, what fails is added,
+    /// with a reason to be written
+    #[arg(long, help_heading = "Expectations")]
+    pub accept: bool,
     /// Cases that run at the same time
     #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_JOBS, value_parser = parse_jobs, help_heading = "Run")]
     pub jobs: usize,
@@ -153,9 +189,13 @@ pub struct RunArguments {
         help_heading = "Reports"
     )]
     pub format: Format,
-    /// Also write a report to a file
-    #[arg(long = "report", value_name = "json=FILE", value_parser = parse_report, help_heading = "Reports")]
-    pub reports: Vec<PathBuf>,
+    /// Also write a report to a file: json, junit or markdown
+    #[arg(long = "report", value_name = "FORMAT=FILE", help_heading = "Reports")]
+    pub reports: Vec<ReportFile>,
+    /// Write no annotations and no summary for GitHub Actions; where GITHUB_ACTIONS is `true`, they
+    /// are written
+    #[arg(long, help_heading = "Reports")]
+    pub no_github: bool,
 }
 
 /// Enough to keep a server busy, few enough that a slow one keeps its time limits.
@@ -166,12 +206,16 @@ impl Default for RunArguments {
     fn default() -> Self {
         Self {
             selection: Selection::default(),
+            partition: None,
             urls: Vec::new(),
             target: None,
             command: None,
             deployments: crate::export::Format::Wagi,
             logs: None,
             unclaimed: Vec::new(),
+            claimed: Vec::new(),
+            expectations: None,
+            accept: false,
             jobs: DEFAULT_JOBS,
             timeout: Duration::from_secs(10),
             fail_fast: false,
@@ -179,6 +223,7 @@ impl Default for RunArguments {
             shuffle: None,
             format: Format::default(),
             reports: Vec::new(),
+            no_github: false,
         }
     }
 }
@@ -192,6 +237,38 @@ pub enum Format {
     Terse,
     /// The JSON report
     Json,
+}
+
+/// `FORMAT=FILE` as the command line has it.
+#[derive(Clone, Debug)]
+pub struct ReportFile {
+    pub format: ReportFormat,
+    pub path: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The JSON report
+    Json,
+    /// JUnit's XML
+    Junit,
+    /// A summary for pull requests
+    Markdown,
+}
+
+impl FromStr for ReportFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let report = text.split_once('=').and_then(|(format, file)| {
+            let format = <ReportFormat as ValueEnum>::from_str(format, false).ok()?;
+            let path = PathBuf::from(file);
+            (!file.is_empty()).then_some(Self { format, path })
+        });
+        report.ok_or_else(|| {
+            "a report is FORMAT=FILE, and the format is json, junit or markdown".to_owned()
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -282,17 +359,6 @@ pub struct ExportArguments {
     pub folder: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub enum SchemaOf {
-    /// A case file
-    #[default]
-    Case,
-    /// A deployment as `export --for json` writes it
-    Deployment,
-    /// A target file
-    Target,
-}
-
 /// What `export` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
@@ -339,13 +405,6 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("it may be 0.1 to 600".to_owned())
-    }
-}
-
-fn parse_report(text: &str) -> Result<PathBuf, String> {
-    match text.split_once('=') {
-        Some(("json", file)) if !file.is_empty() => Ok(file.into()),
-        _ => Err("a report is FORMAT=FILE, and the format is json".to_owned()),
     }
 }
 

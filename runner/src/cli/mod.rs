@@ -1,10 +1,12 @@
 //! The command line: what the user asks for, and the exit code that answers.
 
 mod arguments;
+mod expectations;
 mod interrupt;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod null_score;
+mod reports;
 mod run;
 #[cfg(feature = "reference-server")]
 mod serve;
@@ -128,6 +130,7 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
             SchemaOf::Case => schema::text(),
             SchemaOf::Deployment => export::json::schema(),
             SchemaOf::Target => launch::file::schema(),
+            SchemaOf::Expectations => crate::expectations::schema::text(),
         }),
         Command::Coverage => print(&coverage::page(&load()?)),
         Command::Detection => {
@@ -151,6 +154,10 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
 }
 
 fn listed(problems: &[Problem]) -> String {
+    problems_in("the suite's files", problems)
+}
+
+fn problems_in(what: &str, problems: &[Problem]) -> String {
     let count = match problems.len() {
         1 => "1 problem".to_owned(),
         several => format!("{several} problems"),
@@ -159,7 +166,7 @@ fn listed(problems: &[Problem]) -> String {
         .iter()
         .map(|problem| format!("  {problem}"))
         .collect();
-    format!("{count} in the suite's files\n{}", lines.join("\n"))
+    format!("{count} in {what}\n{}", lines.join("\n"))
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no failure.

@@ -1,24 +1,22 @@
 //! `run`: the suite against a server.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::arguments::{Format, RunArguments};
+use super::arguments::RunArguments;
+use super::expectations::Expected;
 use super::interrupt::told_to_end;
-use super::{
-    EXIT_CONFORMS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOTHING, EXIT_TARGET, EXIT_USAGE, Failure,
-};
+use super::reports::Reports;
+use super::{EXIT_CONFORMS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOTHING, EXIT_TARGET, Failure};
 use crate::id::CaseId;
 use crate::launch;
 use crate::launch::file::{self, Found, TargetFile};
 use crate::launch::words::Template;
-use crate::report::{Report, Style, json::Json, pretty::Pretty, terse::Terse};
-use crate::run::event::{Conclusion, Event, Summary};
+use crate::run::event::{Conclusion, Summary};
 use crate::run::execute::deployments;
 use crate::run::target::Target;
 use crate::run::{Options, execute};
@@ -29,7 +27,10 @@ use crate::wire::Limits;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn run(suite: Suite, arguments: RunArguments) -> Result<u8, Failure> {
-    let selected = arguments.selection.of(&suite).map_err(Failure::usage)?;
+    let mut selected = arguments.selection.of(&suite).map_err(Failure::usage)?;
+    if let Some(partition) = arguments.partition {
+        selected = partition.of(&suite, &selected).map_err(Failure::usage)?;
+    }
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::usage(format!("failed to start the runtime: {error}")))?;
     let code = runtime.block_on(run_selected(Arc::new(suite), selected, arguments));
@@ -43,8 +44,10 @@ async fn run_selected(
     selected: HashSet<CaseId>,
     arguments: RunArguments,
 ) -> Result<u8, Failure> {
-    let mut reports = Reports::new(&suite, &arguments)?;
     let plan = Plan::new(&suite, &arguments)?;
+    let expectations = arguments.expectations.clone().or(plan.expectations());
+    let expected = Expected::read(&suite, expectations, arguments.accept)?;
+    let mut reports = Reports::new(&suite, &arguments)?;
     let started = tokio::select! {
         started = plan.start(&suite, &selected) => Some(started?),
         Ok(()) = told_to_end() => None,
@@ -53,7 +56,13 @@ async fn run_selected(
         plan.stop(&Summary::default()).await;
         return Ok(EXIT_INTERRUPTED);
     };
-    target.unclaimed.extend(&arguments.unclaimed);
+    if !arguments.claimed.is_empty() {
+        target.claim(arguments.claimed.iter().copied());
+    }
+    for profile in &arguments.unclaimed {
+        target.claimed.remove(profile);
+        target.unclaimed.insert(*profile);
+    }
     let options = Options {
         jobs: arguments.jobs,
         limits: Limits {
@@ -63,6 +72,7 @@ async fn run_selected(
         fail_fast: arguments.fail_fast,
         strict: arguments.strict,
         shuffle: arguments.shuffle,
+        expectations: expected.expectations.clone(),
     };
 
     let (stop, stopped) = watch::channel(false);
@@ -99,12 +109,14 @@ async fn run_selected(
     // What the run holds, a folder for the bundled servers too, is gone when it has ended.
     let _ = tokio::time::timeout(PATIENCE, run).await;
     plan.stop(&summary).await;
+    let accepted = expected.accept(&suite, &summary, interrupted)?;
     match reports.failure {
         Some(failure) => Err(failure),
+        None if accepted && summary.shortfalls.is_empty() => Ok(EXIT_CONFORMS),
         None if interrupted => Ok(EXIT_INTERRUPTED),
         None => Ok(match summary.conclusion() {
-            Conclusion::Conforms => EXIT_CONFORMS,
-            Conclusion::DoesNotConform => EXIT_FAILED,
+            Conclusion::Conforms | Conclusion::AsExpected => EXIT_CONFORMS,
+            Conclusion::DoesNotConform | Conclusion::NotAsExpected => EXIT_FAILED,
             Conclusion::TargetGone => EXIT_TARGET,
             Conclusion::NothingRun => EXIT_NOTHING,
         }),
@@ -114,7 +126,7 @@ async fn run_selected(
 /// What is tested, before it is started.
 enum Plan {
     /// Servers of someone else.
-    Foreign(Target),
+    Foreign(Box<Target>),
     /// Servers that a command starts; whether their logs stay in any case.
     Launched {
         servers: Arc<launch::Servers>,
@@ -128,7 +140,7 @@ impl Plan {
     fn new(suite: &Suite, arguments: &RunArguments) -> Result<Self, Failure> {
         if !arguments.urls.is_empty() {
             let target = Target::at(suite, &arguments.urls).map_err(Failure::usage)?;
-            return Ok(Self::Foreign(target));
+            return Ok(Self::Foreign(Box::new(target)));
         }
         let Some(found) = launched(suite, arguments)? else {
             return Ok(Self::Bundled);
@@ -147,7 +159,7 @@ impl Plan {
         selected: &HashSet<CaseId>,
     ) -> Result<(Target, Running), Failure> {
         match self {
-            Self::Foreign(target) => Ok((target.clone(), Running::default())),
+            Self::Foreign(target) => Ok(((**target).clone(), Running::default())),
             Self::Launched { servers, .. } => {
                 let wanted = deployments(suite, selected);
                 Ok((servers.target(suite, &wanted).await, Running::default()))
@@ -156,10 +168,19 @@ impl Plan {
         }
     }
 
+    /// The file of expectations that the target names.
+    fn expectations(&self) -> Option<PathBuf> {
+        match self {
+            Self::Launched { servers, .. } => servers.expectations(),
+            Self::Foreign(_) | Self::Bundled => None,
+        }
+    }
+
     /// Stops what a command has started.
     async fn stop(&self, summary: &Summary) {
         if let Self::Launched { servers, logs_stay } = self {
-            let trouble = summary.records.iter().any(|case| case.verdict.is_trouble());
+            let mut records = summary.records.iter();
+            let trouble = records.any(|record| record.is_unexpected(true));
             servers.stop(*logs_stay || trouble).await;
         }
     }
@@ -225,58 +246,4 @@ async fn bundled(_: &Suite) -> Result<(Target, Running), Failure> {
     Err(Failure::usage(
         "this build has no server of its own: say with --url, --target or --command which server to test",
     ))
-}
-
-/// All reports of a run. One that fails does not keep the others from being written.
-struct Reports<'a> {
-    reports: Vec<(String, Box<dyn Report + 'a>)>,
-    failure: Option<Failure>,
-}
-
-impl<'a> Reports<'a> {
-    fn new(suite: &'a Suite, arguments: &RunArguments) -> Result<Self, Failure> {
-        let stdout = io::stdout();
-        let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let style = Style {
-            colour,
-            progress: io::stderr().is_terminal(),
-        };
-        let on_stdout: Box<dyn Report + 'a> = match arguments.format {
-            Format::Pretty => Box::new(Pretty::new(suite, stdout, style)),
-            Format::Terse => Box::new(Terse::new(suite, stdout)),
-            Format::Json => Box::new(Json::new(suite, stdout)),
-        };
-        let mut reports = vec![("standard output".to_owned(), on_stdout)];
-        for path in &arguments.reports {
-            let file = File::create(path).map_err(|error| {
-                Failure::usage(format!(
-                    "failed to create the report {}: {error}",
-                    path.display()
-                ))
-            })?;
-            reports.push((path.display().to_string(), Box::new(Json::new(suite, file))));
-        }
-        Ok(Self {
-            reports,
-            failure: None,
-        })
-    }
-
-    fn event(&mut self, event: &Event) {
-        let failure = &mut self.failure;
-        self.reports
-            .retain_mut(|(place, report)| match report.event(event) {
-                Ok(()) => true,
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::BrokenPipe {
-                        let message = format!("failed to write the report to {place}: {error}");
-                        *failure = Some(Failure {
-                            code: EXIT_USAGE,
-                            message,
-                        });
-                    }
-                    false
-                }
-            });
-    }
 }

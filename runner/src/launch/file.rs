@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -191,16 +190,6 @@ impl TargetFile {
             lacks: IndexMap::new(),
             expectations: None,
         }
-    }
-
-    /// The optional profiles that it says it does not offer.
-    pub fn unclaimed(&self) -> BTreeSet<Profile> {
-        let all = Profile::value_variants().iter().copied();
-        let claims = |profile: &Profile| match &self.profiles {
-            Some(profiles) => *profile == Profile::Core || profiles.contains(profile),
-            None => true,
-        };
-        all.filter(|profile| !claims(profile)).collect()
     }
 
     /// Reads a target file.

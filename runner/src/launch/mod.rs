@@ -109,14 +109,24 @@ impl Servers {
             }
         }
         drop(starts);
-        Target {
+        let mut target = Target {
             name: self.found.name.clone(),
             endpoints,
             gone,
             inexpressible: self.inexpressible(suite),
-            unclaimed: self.file().unclaimed(),
             launcher: Some(self.clone()),
+            ..Target::default()
+        };
+        if let Some(profiles) = &self.file().profiles {
+            target.claim(profiles.iter().copied());
         }
+        target
+    }
+
+    /// The file of expectations that the target names, if the target is a file itself.
+    pub fn expectations(&self) -> Option<PathBuf> {
+        let folder = self.found.folder.as_ref()?;
+        Some(folder.join(self.file().expectations.as_ref()?))
     }
 
     /// Stops all servers, and removes the folder of their output unless `keep_logs`.

@@ -171,6 +171,7 @@ async fn pass(
         fail_fast: false,
         strict: false,
         shuffle: None,
+        expectations: Arc::default(),
     };
     let (stop, stopped) = watch::channel(false);
     let (sender, mut events) = mpsc::unbounded_channel();

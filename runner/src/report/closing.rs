@@ -2,7 +2,8 @@
 
 use super::style::Ink;
 use super::text::count;
-use crate::run::event::{CaseRecord, Conclusion, Summary, Verdict};
+use crate::run::event::{CaseRecord, Conclusion, Summary};
+use crate::run::standing::Standing;
 use crate::spec::Level;
 
 /// The verdict over the target, and how it stands out. It agrees with [`Summary::conclusion`].
@@ -12,23 +13,22 @@ pub(super) fn closing(summary: &Summary) -> (Ink, String) {
     } else {
         ("must case", "must case")
     };
-    let number = |verdicts: &[Verdict]| {
-        let counts =
-            |case: &&CaseRecord| summary.binds(case.level) && verdicts.contains(&case.verdict);
-        summary.records.iter().filter(counts).count()
+    let counted = |counts: &dyn Fn(&CaseRecord) -> bool| {
+        let records = summary.records.iter();
+        records.filter(|case| counts(case)).count()
     };
-    let all = |verdict: Verdict| {
-        let with = summary
-            .records
-            .iter()
-            .filter(|case| case.verdict == verdict);
-        with.count()
+    let all = |standing: Standing| counted(&|case| case.standing() == standing);
+    let number = |standing: Standing| {
+        counted(&|case| summary.binds(case.level) && case.standing() == standing)
     };
-    let (passed, failed) = (number(&[Verdict::Passed]), number(&[Verdict::Failed]));
-    let undone = number(&[Verdict::Error, Verdict::Blocked]);
+    let (passed, failed) = (number(Standing::Passed), number(Standing::Failed));
+    let undone = counted(&|case| {
+        let undone = matches!(case.standing(), Standing::Error | Standing::Blocked);
+        summary.binds(case.level) && undone && summary.is_unexpected(case)
+    });
     let (ink, verdict) = match summary.conclusion() {
         Conclusion::NothingRun => {
-            let why = match all(Verdict::Unsupported) {
+            let why = match all(Standing::Unsupported) {
                 0 => "no case is selected",
                 _ => "the target supports none of the selected cases",
             };
@@ -43,21 +43,26 @@ pub(super) fn closing(summary: &Summary) -> (Ink, String) {
             (Ink::Bad, verdict)
         }
         Conclusion::DoesNotConform | Conclusion::TargetGone => {
-            let undone = undone.max(all(Verdict::Error));
+            let undone = undone.max(all(Standing::Error));
             let verdict = format!("no verdict: {} could not be judged", count(undone, "case"));
             (Ink::Bad, verdict)
+        }
+        Conclusion::NotAsExpected => (Ink::Bad, "not as expected".to_owned()),
+        Conclusion::AsExpected => {
+            let verdict = format!("as expected: {} passed", count(passed, binding));
+            (Ink::Doubtful, verdict)
         }
         Conclusion::Conforms if passed == 0 => {
             (Ink::Doubtful, format!("no verdict: no {binding} was run"))
         }
-        Conclusion::Conforms if all(Verdict::Skipped) > 0 => {
+        Conclusion::Conforms if all(Standing::Skipped) > 0 => {
             let verdict = format!(
                 "conforms as far as it was tested: {} passed",
                 count(passed, binding)
             );
             (Ink::Good, verdict)
         }
-        Conclusion::Conforms => match number(&[Verdict::Unsupported]) {
+        Conclusion::Conforms => match number(Standing::Unsupported) {
             0 => (
                 Ink::Good,
                 format!("conforms: every {name} passed ({passed})"),
@@ -71,35 +76,77 @@ pub(super) fn closing(summary: &Summary) -> (Ink, String) {
             }
         },
     };
-    let failed_should = |case: &&CaseRecord| {
-        case.level == Level::Should && case.verdict == Verdict::Failed && !summary.strict
-    };
-    let remark = match summary.records.iter().filter(failed_should).count() {
-        0 => String::new(),
-        failed => format!("; {} failed", count(failed, "should case")),
-    };
-    (ink, format!("{verdict}{remark}"))
+    let other_failed = counted(&|case| {
+        case.level == Level::Should && !summary.strict && case.standing() == Standing::Failed
+    });
+    let remarks = [
+        (other_failed, "should case", "failed"),
+        (all(Standing::ExpectedFailure), "case", "failed as expected"),
+        (all(Standing::UnexpectedPass), "case", "passed unexpectedly"),
+        (summary.shortfalls.len(), "claim", "not kept"),
+    ];
+    let remarks = remarks
+        .into_iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, thing, what)| format!("; {} {what}", count(number, thing)));
+    (ink, format!("{verdict}{}", remarks.collect::<String>()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::expectations::Outcome;
+    use crate::run::event::Verdict;
 
-    fn text(cases: &[(Level, Verdict)]) -> String {
-        let records = cases
-            .iter()
-            .map(|(level, verdict)| CaseRecord {
-                level: *level,
-                verdict: *verdict,
-                ..sample::record("routing/a", &["routing.a"], Verdict::Passed)
-            })
-            .collect();
-        closing(&Summary {
+    fn closing_of(records: Vec<CaseRecord>) -> String {
+        let summary = Summary {
             records,
             ..Summary::default()
-        })
-        .1
+        };
+        closing(&summary).1
+    }
+
+    fn with(level: Level, verdict: Verdict) -> CaseRecord {
+        CaseRecord {
+            level,
+            ..sample::record("routing/a", &["routing.a"], verdict)
+        }
+    }
+
+    fn text(cases: &[(Level, Verdict)]) -> String {
+        let records = cases.iter().map(|(level, verdict)| with(*level, *verdict));
+        closing_of(records.collect())
+    }
+
+    #[test]
+    fn what_was_expected_does_not_count() {
+        use Level::{May, Must, Should};
+        use Verdict::{Blocked, Failed, Passed};
+        let expected = |level, verdict| CaseRecord {
+            expected: sample::expected("*", Outcome::Fails, "known", None),
+            ..with(level, verdict)
+        };
+        assert_eq!(
+            closing_of(vec![
+                with(Must, Passed),
+                expected(Must, Failed),
+                expected(Must, Blocked),
+            ]),
+            "as expected: 1 must case passed; 1 case failed as expected"
+        );
+        assert_eq!(
+            closing_of(vec![with(Must, Passed), expected(Should, Failed)]),
+            "conforms: every must case passed (1); 1 case failed as expected"
+        );
+        assert_eq!(
+            closing_of(vec![with(Must, Passed), expected(May, Passed)]),
+            "not as expected; 1 case passed unexpectedly"
+        );
+        assert_eq!(
+            closing_of(vec![with(Must, Failed), expected(Must, Failed)]),
+            "does not conform: 1 must case failed; 1 case failed as expected"
+        );
     }
 
     #[test]

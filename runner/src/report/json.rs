@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use super::Report;
 use super::text::{milliseconds, shorten};
+use crate::expectations::Entry;
 use crate::id::{CaseId, RuleId};
 use crate::judge::{Finding, Mismatch, OTHER};
 use crate::run::event::{CaseRecord, Event, ExchangeRecord, Summary, Verdict};
+use crate::run::standing::Standing;
 use crate::spec::Level;
 use crate::suite::Suite;
 
@@ -58,8 +60,9 @@ struct Document<'a> {
     format_version: u32,
     tool: Tool,
     target: &'a str,
-    summary: IndexMap<Verdict, usize>,
+    summary: IndexMap<Standing, usize>,
     notices: &'a [String],
+    shortfalls: &'a [String],
     duration_ms: f64,
     cases: Vec<CaseEntry<'a>>,
 }
@@ -77,6 +80,8 @@ struct CaseEntry<'a> {
     level: Level,
     rules: &'a [RuleId],
     verdict: Verdict,
+    standing: Standing,
+    expected: Option<&'a Entry>,
     reason: Option<&'a str>,
     observed: &'a [String],
     duration_ms: f64,
@@ -117,6 +122,7 @@ impl<'a> Document<'a> {
             target: &summary.target,
             summary: summary.counts(),
             notices: &summary.notices,
+            shortfalls: &summary.shortfalls,
             duration_ms: milliseconds(summary.duration),
             cases: records.into_iter().map(CaseEntry::new).collect(),
         }
@@ -131,6 +137,8 @@ impl<'a> CaseEntry<'a> {
             level: record.level,
             rules: &record.rules,
             verdict: record.verdict,
+            standing: record.standing(),
+            expected: record.expected.as_deref(),
             reason: record.reason.as_deref(),
             observed: &record.behaviours,
             duration_ms: milliseconds(record.duration),
@@ -172,7 +180,7 @@ impl<'a> MismatchEntry<'a> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::super::sample;
     use super::*;
@@ -203,11 +211,14 @@ mod tests {
         let document: Value = serde_json::from_str(&printed()).expect("JSON");
         let cases = document["cases"].as_array().expect("cases");
         assert_eq!(cases.len(), sample::suite().cases.len());
-        for verdict in Verdict::ALL {
-            let name = verdict.as_str();
-            let number = cases.iter().filter(|case| case["verdict"] == name).count();
+        let names: Vec<Value> = Standing::ALL.map(|standing| json!(standing)).into();
+        let counts = document["summary"].as_object().expect("counts");
+        assert!(counts.keys().eq(names.iter().filter_map(Value::as_str)));
+        for (name, count) in counts {
+            let with = cases.iter().filter(|case| case["standing"] == **name);
+            let number = with.count();
             assert!(number > 0, "the sample has no case that is {name}");
-            assert_eq!(document["summary"][name], number, "{name}");
+            assert_eq!(*count, number, "{name}");
         }
     }
 

@@ -2,7 +2,11 @@
 
 mod closing;
 mod difference;
+pub mod github;
+mod groups;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod pretty;
 #[cfg(test)]
 pub(crate) mod sample;

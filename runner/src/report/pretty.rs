@@ -7,12 +7,14 @@ use indexmap::IndexMap;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::closing::closing;
+use super::groups::{GROUPS, grouped};
 use super::style::{Ink, Style};
-use super::text::{count, duration, one_line, shorten, wrap};
+use super::text::{count, duration, shorten, wrap};
 use super::{Report, difference, table};
 use crate::case::Case;
 use crate::judge::Finding;
 use crate::run::event::{CaseRecord, Event, ExchangeRecord, Summary, Verdict};
+use crate::run::standing::Standing;
 use crate::spec::Level;
 use crate::suite::Suite;
 
@@ -71,25 +73,15 @@ impl<'a, W: Write> Pretty<'a, W> {
                 writeln!(self.out, "\n{}", wrap(&text, "  "))?;
             }
         }
-        let groups = [
-            (Verdict::Error, "error: they could not be carried out"),
-            (
-                Verdict::Blocked,
-                "blocked: what they build on did not pass, so nothing is known",
-            ),
-            (
-                Verdict::Unsupported,
-                "unsupported: the target does not offer what they need",
-            ),
-        ];
-        for (verdict, meaning) in groups {
-            let lines = self.grouped(verdict);
+        for (standing, meaning) in GROUPS {
+            let lines = self.grouped(standing);
             if !lines.is_empty() {
                 let heading = style.paint(Ink::Bold, meaning);
                 writeln!(self.out, "\n{heading}\n{}", lines.join("\n"))?;
             }
         }
-        let observed = self.with(Verdict::Observed).count();
+        let counts = self.summary.counts();
+        let observed = counts.get(&Standing::Observed).copied().unwrap_or_default();
         if observed > 0 {
             let text = format!(
                 "{} recorded, where no rule binds; to see them: --level observe --format terse",
@@ -97,15 +89,18 @@ impl<'a, W: Write> Pretty<'a, W> {
             );
             writeln!(self.out, "\n{text}")?;
         }
+        for shortfall in &self.summary.shortfalls {
+            let shortfall = wrap(&format!("failed: {shortfall}"), "");
+            writeln!(self.out, "\n{}", style.paint(Ink::Bad, &shortfall))?;
+        }
         for notice in &self.summary.notices {
             let notice = wrap(&format!("note: {notice}"), "");
             writeln!(self.out, "\n{}", style.paint(Ink::Doubtful, &notice))?;
         }
-        let counts = self.summary.counts();
         let counts: Vec<String> = counts
             .into_iter()
             .filter(|(_, number)| *number > 0)
-            .map(|(verdict, number)| format!("{number} {}", verdict.as_str()))
+            .map(|(standing, number)| standing.counted(number))
             .collect();
         if !counts.is_empty() {
             let time = duration(self.summary.duration);
@@ -116,33 +111,19 @@ impl<'a, W: Write> Pretty<'a, W> {
         self.out.flush()
     }
 
-    fn with(&self, verdict: Verdict) -> impl Iterator<Item = &CaseRecord> {
-        self.summary
-            .records
-            .iter()
-            .filter(move |case| case.verdict == verdict)
-    }
-
-    /// The cases of a verdict by the reason for it, a line for each.
-    fn grouped(&self, verdict: Verdict) -> Vec<String> {
-        let mut groups: IndexMap<String, Vec<&str>> = IndexMap::new();
-        for case in self.with(verdict) {
-            let reason = case
-                .reason
-                .as_deref()
-                .map_or_else(|| "no reason given".to_owned(), one_line);
-            groups.entry(reason).or_default().push(case.id.as_str());
-        }
-        groups
+    /// The cases of a standing by the reason for it, a line for each.
+    fn grouped(&self, standing: Standing) -> Vec<String> {
+        grouped(&self.summary, standing)
             .into_iter()
-            .map(|(reason, ids)| {
+            .map(|((reason, link), ids)| {
+                let link = link.map_or_else(String::new, |link| format!(" ({link})"));
                 let cases = match ids.as_slice() {
-                    [only] => (*only).to_owned(),
+                    [only] => only.to_string(),
                     [first, second] => format!("2 cases ({first}, {second})"),
                     [first, ..] => format!("{} ({first}, …)", count(ids.len(), "case")),
                     [] => String::new(),
                 };
-                format!("  {reason}: {cases}")
+                format!("  {reason}{link}: {cases}")
             })
             .collect()
     }
@@ -300,14 +281,14 @@ impl Failure<'_> {
 
 /// The cases that failed, by file, the most binding first, else in the order of the suite: those
 /// to be shown in full, and the further rows of the same table, which mostly fail alike.
-fn failures<'a>(
+pub(super) fn failures<'a>(
     suite: &Suite,
     summary: &'a Summary,
 ) -> Vec<(Vec<&'a CaseRecord>, Vec<&'a CaseRecord>)> {
     let place = |record: &CaseRecord| suite.cases.iter().position(|case| case.id == record.id);
     let records = summary.records.iter();
     let mut failures: Vec<_> = records
-        .filter(|case| case.verdict == Verdict::Failed)
+        .filter(|case| case.standing() == Standing::Failed)
         .collect();
     failures.sort_by_cached_key(|case| (case.level, place(case)));
     let mut files: IndexMap<(Level, &str), Vec<&CaseRecord>> = IndexMap::new();
@@ -355,13 +336,17 @@ impl Progress {
                 {
                     self.bar.inc_length(1);
                 }
-                if matches!(record.verdict, Verdict::Failed | Verdict::Error) {
+                if matches!(
+                    record.standing(),
+                    Standing::Failed | Standing::UnexpectedPass | Standing::Error
+                ) {
                     self.failed += 1;
                     self.bar.set_message(format!(", {} failed", self.failed));
                 }
                 self.bar.inc(1);
             }
             Event::Notice(notice) => self.bar.println(format!("note: {notice}")),
+            Event::Shortfall(shortfall) => self.bar.println(format!("failed: {shortfall}")),
             _ => {}
         }
     }

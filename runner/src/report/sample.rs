@@ -1,10 +1,12 @@
 //! One model of every outcome, against which each report is tested.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::case::Case;
+use crate::expectations::{Entry, Outcome};
 use crate::id::{CaseId, RuleId};
 use crate::judge::{Finding, Mismatch, Side};
 use crate::run::event::{CaseRecord, Event, ExchangeRecord, Verdict};
@@ -108,6 +110,10 @@ pub(crate) fn suite() -> Suite {
         case("response/extra", "A server may add.", &["response.extra"]),
         case("response/later/one", "One.", &["response.status"]),
         case("response/later/two", "Two.", &["response.status"]),
+        case("response/known", "It is known.", &["response.status"]),
+        case("response/known-later", "Later.", &["response.status"]),
+        case("response/mended", "It is mended.", &["response.extra"]),
+        case("response/odd", "Now and then.", &["response.status"]),
         case(
             "response/lost",
             "The target is there.",
@@ -142,11 +148,27 @@ pub(crate) fn record(id: &str, rules: &[&str], verdict: Verdict) -> CaseRecord {
         level: Level::Must,
         rules: rules.iter().map(|id| rule_id(id)).collect(),
         verdict,
+        expected: None,
         reason: None,
         behaviours: Vec::new(),
         exchanges: Vec::new(),
         duration: Duration::from_micros(12_345),
     }
+}
+
+/// What was expected of a case.
+pub(crate) fn expected(
+    cases: &str,
+    outcome: Outcome,
+    reason: &str,
+    link: Option<&str>,
+) -> Option<Arc<Entry>> {
+    Some(Arc::new(Entry {
+        cases: cases.to_owned().try_into().expect("a pattern"),
+        outcome,
+        reason: reason.to_owned(),
+        link: link.map(str::to_owned),
+    }))
 }
 
 fn exchange(request: usize, copy: usize, received: &str, finding: Finding) -> ExchangeRecord {
@@ -176,7 +198,7 @@ fn words(place: &str, expected: &str, got: &str) -> Mismatch {
     }
 }
 
-/// A run with every verdict.
+/// A run with every verdict and every standing.
 pub(crate) fn events() -> Vec<Event> {
     let refused = |choices, mismatches| Finding::NotAllowed {
         choices,
@@ -185,6 +207,7 @@ pub(crate) fn events() -> Vec<Event> {
     let because = |reason: &str| Some(reason.to_owned());
     let received = r"status 404, a body of 5 octets: gone\n";
     let silence = "no answer within the time limit";
+    let link = Some("https://example.org/7");
     let no_answer = || {
         words(
             "answer",
@@ -247,6 +270,29 @@ pub(crate) fn events() -> Vec<Event> {
             ..record("response/later/two", &["response.status"], Verdict::Blocked)
         },
         CaseRecord {
+            expected: expected("response/known", Outcome::Fails, "no time yet", link),
+            exchanges: vec![exchange(0, 0, silence, refused(2, vec![no_answer()]))],
+            ..record("response/known", &["response.status"], Verdict::Failed)
+        },
+        CaseRecord {
+            expected: expected("response/known", Outcome::Fails, "no time yet", link),
+            reason: because("its prerequisite `response/known` failed, as expected"),
+            ..record(
+                "response/known-later",
+                &["response.status"],
+                Verdict::Blocked,
+            )
+        },
+        CaseRecord {
+            level: Level::May,
+            expected: expected("*/mended", Outcome::Fails, "it adds | <nothing>", None),
+            ..record("response/mended", &["response.extra"], Verdict::Passed)
+        },
+        CaseRecord {
+            expected: expected("response/odd", Outcome::Flickers, "a race", None),
+            ..record("response/odd", &["response.status"], Verdict::Passed)
+        },
+        CaseRecord {
             reason: because("no connection to 127.0.0.1:3000: connection refused"),
             ..record("response/lost", &["response.status"], Verdict::Error)
         },
@@ -268,7 +314,7 @@ pub(crate) fn events() -> Vec<Event> {
     let target = "http://127.0.0.1:3000".to_owned();
     let mut events = vec![Event::RunStarted {
         target,
-        selected: 9,
+        selected: 13,
         strict: false,
     }];
     for record in records {
@@ -279,6 +325,9 @@ pub(crate) fn events() -> Vec<Event> {
     }
     events.push(Event::Notice(
         "the target no longer answers; `response/lost` ran last".to_owned(),
+    ));
+    events.push(Event::Shortfall(
+        "the target claims the profile `tls`, but can run none of its cases".to_owned(),
     ));
     events.push(Event::RunFinished {
         duration: Duration::from_millis(1_260),

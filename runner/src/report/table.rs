@@ -1,7 +1,8 @@
 //! The table that sums a run up, area by area.
 
 use super::style::{Ink, Style};
-use crate::run::event::{CaseRecord, Summary, Verdict};
+use crate::run::event::{CaseRecord, Summary};
+use crate::run::standing::Standing;
 use crate::spec::{AREAS, Level};
 
 /// One column: its two lines of heading, what it counts, how a number in it stands out.
@@ -14,74 +15,88 @@ struct Column {
     optional: bool,
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 13] = [
     Column::of(
         "must",
         "passed",
-        |case| is(case, Level::Must, Verdict::Passed),
+        |case| is(case, Level::Must, Standing::Passed),
         Ink::Good,
         false,
     ),
     Column::of(
         "",
         "failed",
-        |case| is(case, Level::Must, Verdict::Failed),
+        |case| is(case, Level::Must, Standing::Failed),
         Ink::Bad,
         false,
     ),
     Column::of(
         "should",
         "passed",
-        |case| is(case, Level::Should, Verdict::Passed),
+        |case| is(case, Level::Should, Standing::Passed),
         Ink::Good,
         false,
     ),
     Column::of(
         "",
         "failed",
-        |case| is(case, Level::Should, Verdict::Failed),
+        |case| is(case, Level::Should, Standing::Failed),
         Ink::Doubtful,
         false,
     ),
     Column::of(
         "may",
         "passed",
-        |case| is(case, Level::May, Verdict::Passed),
+        |case| is(case, Level::May, Standing::Passed),
         Ink::Good,
         true,
     ),
     Column::of(
         "may",
         "failed",
-        |case| is(case, Level::May, Verdict::Failed),
+        |case| is(case, Level::May, Standing::Failed),
         Ink::Doubtful,
+        true,
+    ),
+    Column::of(
+        "expected",
+        "failures",
+        |case| case.standing() == Standing::ExpectedFailure,
+        Ink::Doubtful,
+        true,
+    ),
+    Column::of(
+        "unexpected",
+        "passes",
+        |case| case.standing() == Standing::UnexpectedPass,
+        Ink::Bad,
         true,
     ),
     Column::of(
         "",
         "blocked",
-        |case| case.verdict == Verdict::Blocked,
+        |case| case.standing() == Standing::Blocked,
         Ink::Doubtful,
         false,
     ),
     Column::of(
         "",
         "unsupported",
-        |case| case.verdict == Verdict::Unsupported,
+        |case| case.standing() == Standing::Unsupported,
         Ink::Plain,
         false,
     ),
     Column::of(
         "",
         "observed",
-        |case| case.verdict == Verdict::Observed,
+        |case| case.standing() == Standing::Observed,
         Ink::Plain,
         false,
     ),
     Column::of(
         "",
         "error",
-        |case| case.verdict == Verdict::Error,
+        |case| case.standing() == Standing::Error,
         Ink::Bad,
         true,
     ),
@@ -89,7 +104,7 @@ const COLUMNS: [Column; 11] = [
     Column::of(
         "observe",
         "failed",
-        |case| is(case, Level::Observe, Verdict::Failed),
+        |case| is(case, Level::Observe, Standing::Failed),
         Ink::Bad,
         true,
     ),
@@ -117,8 +132,8 @@ impl Column {
     }
 }
 
-fn is(case: &CaseRecord, level: Level, verdict: Verdict) -> bool {
-    case.level == level && case.verdict == verdict
+fn is(case: &CaseRecord, level: Level, standing: Standing) -> bool {
+    case.level == level && case.standing() == standing
 }
 
 /// The table: a line for each area with cases that were selected, and one for all.
@@ -126,7 +141,7 @@ pub(super) fn by_area(summary: &Summary, style: Style) -> String {
     let cases: Vec<&CaseRecord> = summary
         .records
         .iter()
-        .filter(|case| case.verdict != Verdict::Skipped)
+        .filter(|case| case.standing() != Standing::Skipped)
         .collect();
     let columns: Vec<&Column> = COLUMNS
         .iter()

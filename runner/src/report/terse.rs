@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::Report;
-use super::text::{duration, one_line, shorten};
+use super::text::{duration, first_difference, one_line, shorten};
 use crate::id::CaseId;
-use crate::judge::{Finding, Mismatch, Side};
-use crate::run::event::{CaseRecord, Event, Summary, Verdict};
+use crate::judge::Finding;
+use crate::run::event::{CaseRecord, Event, Summary};
+use crate::run::standing::Standing;
 use crate::suite::Suite;
 
 /// What is said about a case is cut after so many characters.
@@ -60,7 +61,7 @@ impl<'a, W: Write> Terse<'a, W> {
         }
         let counts = self.summary.counts().into_iter();
         let counts: Vec<String> = counts
-            .map(|(verdict, number)| format!("{number} {}", verdict.as_str()))
+            .map(|(standing, number)| standing.counted(number))
             .collect();
         let time = duration(self.summary.duration);
         writeln!(self.out, "{} in {time}", counts.join(", "))?;
@@ -80,6 +81,10 @@ impl<W: Write> Report for Terse<'_, W> {
                 writeln!(self.out, "note: {}", one_line(notice))?;
                 self.out.flush()
             }
+            Event::Shortfall(shortfall) => {
+                writeln!(self.out, "failed: {}", one_line(shortfall))?;
+                self.out.flush()
+            }
             Event::RunFinished { .. } => self.finish(),
             Event::RunStarted { .. } | Event::CaseStarted(_) => Ok(()),
         }
@@ -87,25 +92,23 @@ impl<W: Write> Report for Terse<'_, W> {
 }
 
 fn lines(record: &CaseRecord) -> String {
-    let head = format!("{:11}  {}", record.verdict.as_str(), record.id);
+    let standing = record.standing();
+    let head = format!("{:16}  {}", standing.as_str(), record.id);
     let time = duration(record.duration);
     let reason = record.reason.as_deref().map(one_line);
     let reason = reason.map_or_else(String::new, |reason| format!("  {reason}"));
-    match record.verdict {
-        Verdict::Skipped => String::new(),
-        Verdict::Blocked | Verdict::Unsupported => format!("{head}{reason}\n"),
-        Verdict::Observed => format!("{head}  {time}  {}\n", observed(record)),
-        Verdict::Passed | Verdict::Failed | Verdict::Error => {
-            let first = record
-                .exchanges
-                .iter()
-                .find_map(|exchange| match &exchange.finding {
-                    Finding::NotAllowed { mismatches, .. } => mismatches.first(),
-                    _ => None,
-                });
-            let detail = first.map_or_else(String::new, |mismatch| {
-                format!("    {}\n", detail(mismatch))
-            });
+    let expected = record.expected.as_ref().map(|entry| one_line(&entry.why()));
+    let expected = expected.unwrap_or_default();
+    match standing {
+        Standing::Skipped => String::new(),
+        Standing::Blocked | Standing::Unsupported => format!("{head}{reason}\n"),
+        Standing::Observed => format!("{head}  {time}  {}\n", observed(record)),
+        Standing::ExpectedFailure | Standing::UnexpectedPass => {
+            format!("{head}  {time}  {expected}\n")
+        }
+        Standing::Passed | Standing::Failed | Standing::Error => {
+            let detail = first_difference(record);
+            let detail = detail.map_or_else(String::new, |detail| format!("    {detail}\n"));
             format!("{head}  {time}{reason}\n{detail}")
         }
     }
@@ -124,24 +127,11 @@ fn observed(record: &CaseRecord) -> String {
     other.map_or(behaviours.clone(), |seen| format!("{behaviours}: {seen}"))
 }
 
-fn detail(
-    Mismatch {
-        place,
-        expected,
-        got,
-    }: &Mismatch,
-) -> String {
-    let text = |side: &Side| match side {
-        Side::Octets(_) => format!("\"{}\"", shorten(&side.text(), LONGEST_DETAIL)),
-        Side::Words(words) => one_line(&shorten(words, LONGEST_DETAIL)),
-    };
-    format!("{place}: expected {}, got {}", text(expected), text(got))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::run::event::Verdict;
 
     fn printed(events: &[Event]) -> String {
         let suite = sample::suite();

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::judge::{Finding, Mismatch, Side};
+use crate::run::event::CaseRecord;
+
 /// Prose is broken into lines of at most so many characters.
 pub(crate) const WIDTH: usize = 100;
 
@@ -45,6 +48,31 @@ pub(crate) fn wrap(text: &str, indent: &str) -> String {
         wrapped.push_str(word);
     }
     wrapped
+}
+
+/// What is said about a difference is cut after so many characters.
+const LONGEST_DETAIL: usize = 200;
+
+/// The first thing in the answers to a case that is not as demanded, in a line.
+pub(crate) fn first_difference(record: &CaseRecord) -> Option<String> {
+    let mut findings = record.exchanges.iter().map(|exchange| &exchange.finding);
+    let Mismatch {
+        place,
+        expected,
+        got,
+    } = findings.find_map(|finding| match finding {
+        Finding::NotAllowed { mismatches, .. } => mismatches.first(),
+        _ => None,
+    })?;
+    let text = |side: &Side| match side {
+        Side::Octets(_) => format!("\"{}\"", shorten(&side.text(), LONGEST_DETAIL)),
+        Side::Words(words) => one_line(&shorten(words, LONGEST_DETAIL)),
+    };
+    Some(format!(
+        "{place}: expected {}, got {}",
+        text(expected),
+        text(got)
+    ))
 }
 
 /// `number` things: `1 case`, `2 cases`.

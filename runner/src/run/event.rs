@@ -1,10 +1,13 @@
 //! What happens in a run, as one stream of events: executor and reports meet only here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::standing::Standing;
+use crate::expectations::Entry;
 use crate::id::{CaseId, RuleId};
 use crate::judge::Finding;
 use crate::spec::Level;
@@ -29,6 +32,9 @@ pub enum Event {
     /// Something that concerns the run as a whole, in a sentence: the target is gone, and after
     /// which cases.
     Notice(String),
+    /// Something that the target owes beside its cases, in a sentence: it claims a profile of which no
+    /// case can run.
+    Shortfall(String),
     /// The last event.
     RunFinished {
         /// From start to end.
@@ -47,6 +53,9 @@ pub struct CaseRecord {
     pub rules: Vec<RuleId>,
     /// The verdict.
     pub verdict: Verdict,
+    /// The expectation that accounts for it: its own; if it has none and is blocked, that of the case
+    /// that blocks it.
+    pub expected: Option<Arc<Entry>>,
     /// Why, where the exchanges do not say it: what blocks it, what it would need, what went wrong.
     pub reason: Option<String>,
     /// For observed cases: the behaviours, one for each observing request.
@@ -95,7 +104,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Every verdict, in the order in which reports list them.
+    /// Every verdict.
     pub const ALL: [Self; 7] = [
         Self::Passed,
         Self::Failed,
@@ -105,11 +114,6 @@ impl Verdict {
         Self::Skipped,
         Self::Error,
     ];
-
-    /// Whether somebody will want to know why.
-    pub fn is_trouble(self) -> bool {
-        matches!(self, Self::Failed | Self::Blocked | Self::Error)
-    }
 
     /// The name as reports have it.
     pub fn as_str(self) -> &'static str {
@@ -136,6 +140,8 @@ pub struct Summary {
     pub records: Vec<CaseRecord>,
     /// The notices.
     pub notices: Vec<String>,
+    /// What the target owes beside its cases.
+    pub shortfalls: Vec<String>,
     /// How long the run took.
     pub duration: Duration,
 }
@@ -150,6 +156,7 @@ impl Summary {
             }
             Event::CaseFinished(record) => self.records.push((**record).clone()),
             Event::Notice(notice) => self.notices.push(notice.clone()),
+            Event::Shortfall(shortfall) => self.shortfalls.push(shortfall.clone()),
             Event::RunFinished { duration } => self.duration = *duration,
             Event::CaseStarted(_) => {}
         }
@@ -160,41 +167,48 @@ impl Summary {
         level == Level::Must || (self.strict && level == Level::Should)
     }
 
+    /// Whether this case makes the run fail.
+    pub fn is_unexpected(&self, record: &CaseRecord) -> bool {
+        record.is_unexpected(self.binds(record.level))
+    }
+
     /// What the run amounts to.
     pub fn conclusion(&self) -> Conclusion {
-        let verdicts = |binding: bool| {
-            let counted = self
-                .records
-                .iter()
-                .filter(move |record| !binding || self.binds(record.level));
-            counted.map(|record| record.verdict)
+        let standings = || self.records.iter().map(CaseRecord::standing);
+        let unexpected = |standing: Standing| {
+            let mut records = self.records.iter();
+            records.any(|case| case.standing() == standing && self.is_unexpected(case))
         };
-        if verdicts(false).any(|verdict| verdict == Verdict::Error) {
+        let is_accounted_for = |case: &CaseRecord| {
+            let short = matches!(case.verdict, Verdict::Failed | Verdict::Blocked);
+            short && self.binds(case.level)
+        };
+        if unexpected(Standing::Error) {
             Conclusion::TargetGone
-        } else if verdicts(true)
-            .any(|verdict| matches!(verdict, Verdict::Failed | Verdict::Blocked))
-        {
+        } else if unexpected(Standing::Failed) || unexpected(Standing::Blocked) {
             Conclusion::DoesNotConform
-        } else if verdicts(false)
-            .all(|verdict| matches!(verdict, Verdict::Skipped | Verdict::Unsupported))
+        } else if unexpected(Standing::UnexpectedPass) || !self.shortfalls.is_empty() {
+            Conclusion::NotAsExpected
+        } else if standings()
+            .all(|standing| matches!(standing, Standing::Skipped | Standing::Unsupported))
         {
             Conclusion::NothingRun
+        } else if self.records.iter().any(is_accounted_for) {
+            Conclusion::AsExpected
         } else {
             Conclusion::Conforms
         }
     }
 
-    /// How many cases have each verdict.
-    pub fn counts(&self) -> IndexMap<Verdict, usize> {
-        let count = |verdict| {
-            self.records
-                .iter()
-                .filter(|record| record.verdict == verdict)
-                .count()
+    /// How many cases have each standing.
+    pub fn counts(&self) -> IndexMap<Standing, usize> {
+        let count = |standing| {
+            let records = self.records.iter();
+            records.filter(|case| case.standing() == standing).count()
         };
-        Verdict::ALL
+        Standing::ALL
             .into_iter()
-            .map(|verdict| (verdict, count(verdict)))
+            .map(|standing| (standing, count(standing)))
             .collect()
     }
 }
@@ -204,8 +218,13 @@ impl Summary {
 pub enum Conclusion {
     /// Every case that binds and ran has passed.
     Conforms,
-    /// Some case that binds failed or is blocked.
+    /// Every case that binds and ran has passed, or failed as expected.
+    AsExpected,
+    /// Some case that binds failed or is blocked, and nobody expected it.
     DoesNotConform,
+    /// Nothing failed unexpectedly, but an expectation or a claim is wrong: some case that is expected
+    /// to fail passed, or the target falls short beside its cases.
+    NotAsExpected,
     /// Some case could not be carried out: the target could not be reached, or is gone.
     TargetGone,
     /// No case was run.

@@ -1,5 +1,7 @@
 //! Runs the selected cases, each after its prerequisites, and tells what happens.
 
+mod claims;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,9 +16,10 @@ use super::suspects::Suspects;
 use super::target::{Restarted, Started, Target};
 use crate::case::placeholder::Placeholders;
 use crate::case::{Case, Start};
+use crate::expectations::{Entry, Expectations};
 use crate::id::CaseId;
 use crate::judge::{self, Finding, Judgement};
-use crate::spec::Level;
+use crate::spec::{Level, Profile};
 use crate::suite::Suite;
 use crate::suite::deployment::name_of;
 use crate::suite::links::REFUSED;
@@ -35,6 +38,8 @@ pub struct Options {
     pub strict: bool,
     /// The order of cases that do not wait for each other: that of the suite, or shuffled.
     pub shuffle: Option<u64>,
+    /// Which cases are expected to fail.
+    pub expectations: Arc<Expectations>,
 }
 
 /// Runs the cases `selected` against `target` and sends every event to `events`.
@@ -60,9 +65,11 @@ pub async fn execute(
         events,
         endpoints: target.endpoints.clone(),
         verdicts: HashMap::new(),
+        expected: HashMap::new(),
         running: BTreeMap::new(),
         gone: target.gone.clone(),
         suspects: Suspects::default(),
+        is_troubled: false,
     };
     run.tell(Event::RunStarted {
         target: target.name.clone(),
@@ -72,12 +79,25 @@ pub async fn execute(
     for notice in target.gone.values() {
         run.tell(Event::Notice(notice.clone()));
     }
+    for shortfall in run.shortfalls() {
+        run.tell(Event::Shortfall(shortfall));
+    }
+    let mut stopped = stop.clone();
     run.cases(stop).await;
+    tokio::select! {
+        notices = run.unclaimed_but_offered() => {
+            notices.into_iter().for_each(|notice| run.tell(Event::Notice(notice)));
+        }
+        true = async { stopped.wait_for(|stop| *stop).await.is_ok() } => {}
+    }
+    if let Some(notice) = run.options.expectations.idle(&run.verdicts) {
+        run.tell(Event::Notice(notice));
+    }
     if let Some(logs) = target
         .launcher
         .as_ref()
         .and_then(|launcher| launcher.logs())
-        && run.verdicts.values().any(|verdict| verdict.is_trouble())
+        && run.is_troubled
     {
         let notice = format!("what its servers printed stands in {}", logs.display());
         run.tell(Event::Notice(notice));
@@ -100,12 +120,16 @@ struct Run {
     endpoints: HashMap<String, Endpoint>,
     /// The verdicts so far, of prerequisites that were not selected too.
     verdicts: HashMap<CaseId, Verdict>,
+    /// The expectations that account for cases that failed or are blocked.
+    expected: HashMap<CaseId, Arc<Entry>>,
     /// The cases that run right now, and in which deployment.
     running: BTreeMap<CaseId, String>,
     /// Deployments whose server does not answer (any more), and what is known about it.
     gone: HashMap<String, String>,
     /// The cases that ran while a server ended.
     suspects: Suspects,
+    /// Whether some case came out as nobody expected, so that somebody will want to know why.
+    is_troubled: bool,
 }
 
 /// What a case that ran brings back.
@@ -232,47 +256,54 @@ impl Run {
         }
     }
 
-    fn readiness(&self, case: &Case) -> Readiness {
-        let unsupported = |reason: String| Readiness::Settled(Verdict::Unsupported, reason);
+    /// Where `case` is to be run, if not at a server of its own; or why the target does not offer
+    /// what it needs. `also` is a profile that is taken as claimed.
+    fn offer(&self, case: &Case, also: Option<Profile>) -> Result<Option<Endpoint>, String> {
         let profiles = self.suite.profiles(case);
         if let Some(profile) = profiles
             .iter()
-            .find(|profile| self.target.unclaimed.contains(profile))
+            .find(|profile| self.target.unclaimed.contains(profile) && also != Some(**profile))
         {
-            return unsupported(format!("the target does not claim the profile `{profile}`"));
+            return Err(format!("the target does not claim the profile `{profile}`"));
         }
         if let Some(why) = self.target.inexpressible.get(&case.id) {
-            return unsupported(why.clone());
+            return Err(why.clone());
         }
         let deployment = name_of(case);
-        if let Some(why) = self.gone.get(&deployment) {
+        match case.start {
+            Start::Served => match self.endpoints.get(&deployment) {
+                Some(endpoint) => Ok(Some(endpoint.clone())),
+                // It should be served; that it is not is no lack of what the target offers.
+                None if self.gone.contains_key(&deployment) => Ok(None),
+                None => Err(format!(
+                    "no URL was given for the deployment `{deployment}`: add --url {deployment}=URL"
+                )),
+            },
+            Start::Refused | Start::MayRefuse if self.target.launcher.is_none() => Err(
+                "it is about starting a server, and this server was started by someone else"
+                    .to_owned(),
+            ),
+            Start::Refused | Start::MayRefuse => Ok(None),
+        }
+    }
+
+    fn readiness(&self, case: &Case) -> Readiness {
+        let unsupported = |reason: String| Readiness::Settled(Verdict::Unsupported, reason);
+        let endpoint = match self.offer(case, None) {
+            Ok(endpoint) => endpoint,
+            Err(reason) => return unsupported(reason),
+        };
+        if let Some(why) = self.gone.get(&name_of(case)) {
             return Readiness::Settled(Verdict::Error, why.clone());
         }
-        let endpoint = match case.start {
-            Start::Served => match self.endpoints.get(&deployment) {
-                Some(endpoint) => Some(endpoint.clone()),
-                None => {
-                    return unsupported(format!(
-                        "no URL was given for the deployment `{deployment}`: add --url {deployment}=URL"
-                    ));
-                }
-            },
-            Start::Refused | Start::MayRefuse if self.target.launcher.is_none() => {
-                return unsupported(
-                    "it is about starting a server, and this server was started by someone else"
-                        .to_owned(),
-                );
-            }
-            // A command that starts nothing refuses everything: that is no merit.
-            Start::Refused | Start::MayRefuse if self.serves_nothing() => {
-                return Readiness::Settled(
-                    Verdict::Error,
-                    "no server of the target serves, so that refusing to start means nothing"
-                        .to_owned(),
-                );
-            }
-            Start::Refused | Start::MayRefuse => None,
-        };
+        // A command that starts nothing refuses everything: that is no merit.
+        if case.start != Start::Served && self.serves_nothing() {
+            return Readiness::Settled(
+                Verdict::Error,
+                "no server of the target serves, so that refusing to start means nothing"
+                    .to_owned(),
+            );
+        }
         for id in self.prerequisites.get(&case.id).into_iter().flatten() {
             match self.verdicts.get(id) {
                 None => return Readiness::Waits,
@@ -292,6 +323,9 @@ impl Run {
                         format!(
                             "its prerequisite `{id}` {}",
                             match verdict {
+                                Verdict::Failed if self.expected.contains_key(id) => {
+                                    "failed, as expected"
+                                }
                                 Verdict::Failed => "failed",
                                 Verdict::Blocked => "is blocked itself",
                                 _ => "could not be carried out",
@@ -378,12 +412,13 @@ impl Run {
             }
         }
         if self.suspects.is_acquitted(&record.id, ended_server) {
-            let notice = "none of the cases that ran when the server ended has ended it alone";
-            self.tell(Event::Notice(notice.to_owned()));
+            let why = "a server ended, and none of the cases that ran then has ended it alone";
+            self.tell(Event::Shortfall(why.to_owned()));
         }
         let ends_run = self.options.fail_fast
             && record.verdict == Verdict::Failed
-            && record.level == Level::Must;
+            && record.level == Level::Must
+            && self.options.expectations.of(&record.id).is_none();
         self.finish(record);
         if !ends_run {
             return waiting;
@@ -428,7 +463,31 @@ impl Run {
         }
     }
 
-    fn finish(&mut self, record: CaseRecord) {
+    /// The expectation that accounts for this record.
+    fn expected(&self, record: &CaseRecord) -> Option<Arc<Entry>> {
+        let own = self.options.expectations.of(&record.id);
+        let blocker = || {
+            let mut prerequisites = self.prerequisites.get(&record.id).into_iter().flatten();
+            let passed = [Some(&Verdict::Passed), Some(&Verdict::Observed)];
+            let blocker = prerequisites.find(|id| !passed.contains(&self.verdicts.get(*id)))?;
+            self.expected.get(blocker)
+        };
+        match record.verdict {
+            Verdict::Blocked => own.or_else(blocker),
+            Verdict::Skipped => None,
+            _ => own,
+        }
+        .cloned()
+    }
+
+    fn finish(&mut self, mut record: CaseRecord) {
+        record.expected = self.expected(&record);
+        self.is_troubled |= record.is_unexpected(true);
+        if let (Verdict::Failed | Verdict::Blocked, Some(entry)) =
+            (record.verdict, &record.expected)
+        {
+            self.expected.insert(record.id.clone(), entry.clone());
+        }
         self.running.remove(&record.id);
         self.suspects.release(&record.id);
         self.verdicts.insert(record.id.clone(), record.verdict);
@@ -437,6 +496,7 @@ impl Run {
         } else {
             CaseRecord {
                 verdict: Verdict::Skipped,
+                expected: None,
                 reason: None,
                 behaviours: Vec::new(),
                 exchanges: Vec::new(),
@@ -513,6 +573,7 @@ fn bare_record(suite: &Suite, case: &Case, verdict: Verdict, reason: Option<Stri
         level: suite.level(case),
         rules: case.rules.clone(),
         verdict,
+        expected: None,
         reason,
         behaviours: Vec::new(),
         exchanges: Vec::new(),

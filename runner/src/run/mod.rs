@@ -9,8 +9,10 @@ pub mod event;
 pub mod execute;
 #[cfg(all(test, feature = "reference-server"))]
 mod mortal;
+pub mod partition;
 pub mod reach;
 pub mod select;
+pub mod standing;
 mod suspects;
 pub mod target;
 

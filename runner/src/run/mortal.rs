@@ -147,6 +147,7 @@ async fn run(only_once: bool) -> (Vec<CaseRecord>, Vec<String>, HashSet<CaseId>)
         fail_fast: false,
         strict: false,
         shuffle: None,
+        expectations: Arc::default(),
     };
     let (sender, mut events) = mpsc::unbounded_channel();
     let (_stop, stopped) = watch::channel(false);

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use clap::ValueEnum as _;
+
 use crate::case::MAIN_DEPLOYMENT;
 use crate::id::CaseId;
 use crate::problem::near_miss;
@@ -27,6 +29,8 @@ pub struct Target {
     pub inexpressible: HashMap<CaseId, String>,
     /// Optional profiles that it does not claim.
     pub unclaimed: BTreeSet<Profile>,
+    /// Profiles that it claims by name: it owes that their cases can be run.
+    pub claimed: BTreeSet<Profile>,
     /// Starts servers for the cases that are about starting; not there if the target was started
     /// by someone else.
     pub launcher: Option<Arc<dyn Launcher>>,
@@ -143,5 +147,16 @@ impl Target {
             endpoints,
             ..Self::default()
         })
+    }
+
+    /// Claims exactly these of the optional profiles.
+    pub fn claim(&mut self, profiles: impl IntoIterator<Item = Profile>) {
+        let is_optional = |profile: &Profile| *profile != Profile::Core;
+        self.claimed = profiles.into_iter().filter(is_optional).collect();
+        let optional = Profile::value_variants().iter().copied();
+        let optional = optional.filter(is_optional);
+        self.unclaimed = optional
+            .filter(|profile| !self.claimed.contains(profile))
+            .collect();
     }
 }
