@@ -3,6 +3,9 @@
 //! A macro that reads a folder would not be run again when a file is added; cargo runs this again
 //! when anything below the folders changes.
 
+#[path = "src/suite/belongs.rs"]
+mod belongs;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -35,7 +38,9 @@ fn collect(folder: &Path, name: &str, paths: &mut Vec<String>) -> io::Result<()>
         let entry = entry?;
         let path = format!("{name}/{}", entry.file_name().to_string_lossy());
         if entry.file_type()?.is_dir() {
-            collect(&entry.path(), &path, paths)?;
+            if belongs::may_hold_any(&path) {
+                collect(&entry.path(), &path, paths)?;
+            }
         } else {
             paths.push(path);
         }

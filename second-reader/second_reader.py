@@ -478,6 +478,9 @@ class Run:
 
     def before(self, case):
         """(verdict, reason) if a case is not to be run, once its prerequisites have ended; else None."""
+        for guest in (route["guest"] for route in case.get("routes") or ()):
+            if not os.path.exists(os.path.join(self.options.bundle, "guests", guest + ".wasm")):
+                return "unsupported", "the bundle has no guest " + guest
         target = self.targets.get(case["runs_in"])
         missing = set(case["profiles"]) & set(self.options.no_profile)
         if missing or target is None:

@@ -68,7 +68,10 @@ fn main() -> ExitCode {
     let trials = suite.cases.iter().map(|case| {
         let level = suite.level(case).as_str();
         let (id, suite, records) = (case.id.clone(), suite.clone(), records.clone());
-        Trial::test(case.id.to_string(), move || records.verdict(&suite, &id)).with_kind(level)
+        let absent = suite.absence(case).is_some();
+        Trial::test(case.id.to_string(), move || records.verdict(&suite, &id))
+            .with_kind(level)
+            .with_ignored_flag(absent)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     if let Some(running) = running {

@@ -38,7 +38,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run cases against a server
     Run(Box<RunArguments>),
-    /// List the cases or the rules
+    /// List the cases, the rules or the guests
     List(ListArguments),
     /// Explain a rule or a case
     Explain {
@@ -159,9 +159,16 @@ pub enum Format {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ListArguments {
     #[command(subcommand)]
     pub what: Option<What>,
+    /// The guests: the same as `list guests`
+    #[arg(long)]
+    pub guests: bool,
+    /// How to list the guests
+    #[arg(long, value_enum, default_value_t, requires = "guests")]
+    pub format: ListFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -180,6 +187,24 @@ pub enum What {
         #[arg(long, value_enum, default_value_t)]
         format: ListFormat,
     },
+    /// The guests: language, size, features beyond WebAssembly 1.0, imports, exports
+    Guests {
+        /// How to list
+        #[arg(long, value_enum, default_value_t)]
+        format: ListFormat,
+    },
+}
+
+impl ListArguments {
+    /// What is listed.
+    pub fn what(self) -> What {
+        match self.guests {
+            true => What::Guests {
+                format: self.format,
+            },
+            false => self.what.unwrap_or_default(),
+        }
+    }
 }
 
 impl Default for What {

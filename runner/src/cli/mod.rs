@@ -19,9 +19,7 @@ use crate::export;
 use crate::problem::Problem;
 use crate::suite::Suite;
 use crate::{check, coverage, explain, list};
-use arguments::{
-    Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, What,
-};
+use arguments::{Arguments, Command, ExportArguments, ExportFormat, ListFormat, What};
 
 /// Every must case passed.
 pub const EXIT_CONFORMS: u8 = 0;
@@ -75,9 +73,9 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
         Command::Run(run) => run::run(load()?, *run),
         #[cfg(feature = "reference-server")]
         Command::Serve(serve) => serve::serve(load()?, serve),
-        Command::List(ListArguments { what }) => {
+        Command::List(arguments) => {
             let suite = load()?;
-            print(&match what.unwrap_or_default() {
+            print(&match arguments.what() {
                 What::Cases { selection, format } => {
                     let selected = selection.of(&suite).map_err(Failure::usage)?;
                     match format {
@@ -91,6 +89,12 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
                 What::Rules {
                     format: ListFormat::Json,
                 } => list::rules_json(&suite),
+                What::Guests {
+                    format: ListFormat::Text,
+                } => list::guests(&suite),
+                What::Guests {
+                    format: ListFormat::Json,
+                } => list::guests_json(&suite),
             })
         }
         Command::Explain { id } => match explain::explain(&load()?, &id) {

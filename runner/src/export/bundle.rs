@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{ExportError, make_folder, write};
+use super::{ExportError, make_folder, write, write_module};
 use crate::case::Case;
 use crate::spec::{Level, Profile};
 use crate::suite::Suite;
@@ -65,7 +65,7 @@ pub fn export(suite: &Suite, folder: &Path) -> Result<(), ExportError> {
         let module = guest.compile().map_err(|error| {
             ExportError(format!("failed to compile the guest `{name}`: {error}"))
         })?;
-        write(&guests.join(format!("{name}.wasm")), module)?;
+        write_module(&guests, &format!("{name}.wasm"), &module)?;
     }
     Ok(())
 }

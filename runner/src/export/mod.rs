@@ -30,6 +30,17 @@ fn make_folder(path: &Path) -> Result<(), ExportError> {
     fs::create_dir_all(path).map_err(|error| failed("make the folder", path, &error))
 }
 
+/// Writes a guest's module, `NAME.ending`, below `folder`. A name with `/` in it stands in a
+/// sub-folder, which is made.
+fn write_module(folder: &Path, file: &str, module: &[u8]) -> Result<PathBuf, ExportError> {
+    let path = folder.join(file);
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    write(&path, module)?;
+    Ok(path)
+}
+
 fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), ExportError> {
     fs::write(path, content).map_err(|error| failed("write", path, &error))
 }

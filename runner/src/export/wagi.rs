@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{ExportError, make_folder, make_volume, write};
+use super::{ExportError, make_folder, make_volume, write, write_module};
 use crate::case::Start;
 use crate::suite::Suite;
 use crate::suite::deployment::Deployment;
@@ -138,11 +138,7 @@ fn write_guest(
     as_text: bool,
 ) -> Result<PathBuf, ExportError> {
     match guest {
-        Guest::Text(text) if as_text => {
-            let path = modules.join(format!("{name}.wat"));
-            write(&path, text)?;
-            Ok(path)
-        }
+        Guest::Text(text) if as_text => write_module(modules, &format!("{name}.wat"), text),
         Guest::Binary(_) if as_text => Err(ExportError(format!(
             "guest `{name}` is no WebAssembly text, so it cannot be deployed as text"
         ))),
@@ -150,9 +146,7 @@ fn write_guest(
             let module = guest.compile().map_err(|error| {
                 ExportError(format!("failed to compile the guest `{name}`: {error}"))
             })?;
-            let path = modules.join(format!("{name}.wasm"));
-            write(&path, module)?;
-            Ok(path)
+            write_module(modules, &format!("{name}.wasm"), &module)
         }
     }
 }

@@ -204,6 +204,9 @@ impl Run {
 
     fn readiness(&self, case: &Case) -> Readiness {
         let unsupported = |reason: String| Readiness::Settled(Verdict::Unsupported, reason);
+        if let Some(why) = self.suite.absence(case) {
+            return unsupported(why);
+        }
         let profiles = self.suite.profiles(case);
         if let Some(profile) = profiles
             .iter()
