@@ -1,0 +1,44 @@
+"""Starts the program of an engine on a guest; README.md has the protocol."""
+
+import base64
+import json
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+COMMANDS = {
+    "node": ["node", "--no-warnings", str(HERE / "on_node.mjs")],
+    "wasmtime": [sys.executable, str(HERE / "on_wasmtime.py")],
+    "wasmi": [sys.executable, str(HERE / "on_wasmi.py")],
+}
+
+
+class EngineFailed(Exception):
+    """The program of an engine failed itself, which says nothing of the guest."""
+
+
+def run_guest(engine, module, runs, limit=60):
+    """What came of each run of `module`: stdout, stderr, end and why, the streams as bytes.
+
+    A run has args, env, stdin (bytes) and perhaps folders. All of them together may take `limit` seconds; those that had
+    not ended by then end as `still running`.
+    """
+    task = {"module": str(module), "runs": [{**run, "stdin": base64.b64encode(run["stdin"]).decode()} for run in runs]}
+    process = subprocess.Popen(COMMANDS[engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        output, errors = process.communicate(json.dumps(task).encode(), timeout=limit)
+        stopped = False
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        output, errors = process.communicate()
+        stopped = True
+    if process.returncode != 0 and not stopped:
+        raise EngineFailed(f"{' '.join(COMMANDS[engine])} on {module}: exit code {process.returncode}\n{errors.decode()}")
+    results = [json.loads(line) for line in output.splitlines(keepends=True) if line.endswith(b"\n")]
+    for result in results:
+        for stream in ("stdout", "stderr"):
+            result[stream] = base64.b64decode(result[stream])
+    running = {"stdout": b"", "stderr": b"", "end": "still running", "why": f"after {limit} seconds"}
+    return results + [running] * (len(runs) - len(results))
