@@ -25,8 +25,8 @@ class EngineFailed(Exception):
 def run_guest(engine, module, runs, limit=60):
     """What came of each run of `module`: stdout, stderr, end and why, the streams as bytes.
 
-    A run has args, env, stdin (bytes) and perhaps folders. All of them together may take `limit` seconds; those that had
-    not ended by then end as `still running`.
+    A run has args, env, stdin (bytes) and perhaps folders. All of them together may take `limit` seconds; those that
+    had not ended by then end as `still running`.
     """
     task = {"module": str(module), "runs": [{**run, "stdin": base64.b64encode(run["stdin"]).decode()} for run in runs]}
     output, errors, code = start(COMMANDS[engine], json.dumps(task).encode(), limit)

@@ -9,7 +9,9 @@ import subprocess
 import sys
 
 # What wasmi writes to stderr, after the guest's own text, if it could not start the guest or the guest did not end well.
-OWN_MESSAGE = re.compile(rb"^Error: ((?:failed to|did not specify|failed during execution of _start: ).*)", re.MULTILINE)
+OWN_MESSAGE = re.compile(
+    rb"^Error: ((?:failed to|did not specify|failed during execution of _start: ).*)", re.MULTILINE
+)
 
 
 def carry_out(wasmi, file, run):

@@ -12,15 +12,15 @@ INTRODUCTION = """\
 
 A guest is a program that a WAGI server runs once for each request. It needs no library for this:
 
-- what is known of the request comes as environment variables, such as REQUEST_METHOD, PATH_INFO and QUERY_STRING
-  ([all of them](../../spec/meta-variables.md)); the parts of the query come as [arguments](../../spec/arguments.md) too;
+- what is known of the request comes as environment variables, such as REQUEST_METHOD, PATH_INFO and QUERY_STRING ([all
+  of them](../../spec/meta-variables.md)); the parts of the query come as [arguments](../../spec/arguments.md) too;
 - the request body comes on [standard input](../../spec/request-body.md);
-- what the program prints is the [response](../../spec/response.md): lines of fields, `Content-Type` at least, an empty line,
-  and then the body;
+- what the program prints is the [response](../../spec/response.md): lines of fields, `Content-Type` at least, an empty
+  line, and then the body;
 - the program returns from its main function, or exits with 0. Standard error goes to the server's log.
 
-Compile it for WASI preview 1 (`wasi_snapshot_preview1`); compilers call the target `wasm32-wasi`, `wasm32-wasip1` or `wasip1`. WASI
-preview 2 gives components, which WAGI servers do not run.
+Compile it for WASI preview 1 (`wasi_snapshot_preview1`); compilers call the target `wasm32-wasi`, `wasm32-wasip1` or
+`wasip1`. WASI preview 2 gives components, which WAGI servers do not run.
 
 ## Try it
 
@@ -39,8 +39,8 @@ cargo run -p wagi-reference-server --bin reference-server -- --config modules.to
 curl -i http://127.0.0.1:3000/hello
 ```
 
-Every hello answers with one line, as in `hello from C`. Beside each in this folder stands an `observe`, which reads everything that
-a guest can be given.
+Every hello answers with one line, as in `hello from C`. Beside each in this folder stands an `observe`, which reads
+everything that a guest can be given.
 
 | language | compiled guest | built with |
 |---|---|---|
@@ -61,13 +61,14 @@ def render(modules):
 def section(language, facts):
     """What the page says of one language."""
     folder = facts.get("sources", language)
-    source = (HERE / folder / f"hello.{facts['extension']}").read_text().rstrip()
     commands = "\n".join(command.replace("observe", "hello") for command in facts.get("commands", []))
     status = "" if facts["built"] else f"\n**Not built, and never tried:** {facts['reason']}.\n"
     build = f"\n```sh\n{commands}\n```\n" if commands else ""
     notes = "".join(f"- {note}\n" for note in facts["notes"])
+    file = f"{folder}/hello.{facts['extension']}"
+    source = (HERE / file).read_text().rstrip()
     return (
-        f"\n## {facts['name']}\n{status}\n[`{folder}/hello.{facts['extension']}`]({folder}/hello.{facts['extension']}):\n"
+        f"\n## {facts['name']}\n{status}\n[`{file}`]({file}):\n"
         f"\n```{facts['extension']}\n{source}\n```\n{build}\n{notes}{tools(facts)}"
     )
 
