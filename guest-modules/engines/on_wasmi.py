@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-# What wasmi writes to stderr, after the guest's own text, if it could not start the guest or the guest did not end well.
+# What wasmi writes to stderr after the guest's own text, if it could not start the guest or that did not end well.
 OWN_MESSAGE = re.compile(
     rb"^Error: ((?:failed to|did not specify|failed during execution of _start: ).*)", re.MULTILINE
 )
