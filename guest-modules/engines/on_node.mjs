@@ -10,7 +10,6 @@ v8.setFlagsFromString('--no-turbo-fast-api-calls');
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'on-node-'));
 process.on('exit', () => fs.rmSync(folder, { recursive: true }));
-process.on('SIGTERM', () => process.exit(143));
 
 const { module: file, runs } = JSON.parse(fs.readFileSync(0, 'utf8'));
 for (const run of runs) {
@@ -46,7 +45,7 @@ function endOf(file, options) {
   let code;
   const { proc_exit: exit } = imports.wasi_snapshot_preview1;
   imports.wasi_snapshot_preview1.proc_exit = (number) => {
-    code = number;
+    code = number >>> 0;
     return exit(number);
   };
 
@@ -59,7 +58,8 @@ function endOf(file, options) {
   }
   try {
     wasi.start(instance);
-    return { end: code === undefined ? 'returned' : `exit ${code}`, why: '' };
+    if (code === undefined) return { end: 'returned', why: '' };
+    return code > 125 ? { end: 'exit beyond 125', why: `exit code ${code}` } : { end: `exit ${code}`, why: '' };
   } catch (error) {
     // A full stack is a RangeError, every other trap a RuntimeError.
     if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {

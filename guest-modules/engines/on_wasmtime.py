@@ -39,8 +39,8 @@ def end_of(engine, store, file):
         start(store)
     except wasmtime.ExitTrap as exit_:
         return f"exit {exit_.code}", ""
-    except wasmtime.Trap as trap:
-        return "trap", trap.message
+    except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+        return "exit beyond 125" if "invalid exit status" in str(error) else "trap", str(error)
     return "returned", ""
 
 
