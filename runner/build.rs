@@ -12,6 +12,9 @@ use std::{env, fs, io};
 
 const FOLDERS: [&str; 3] = ["spec", "cases", "guest-modules"];
 
+/// Guests that are larger are not carried along, even if they lie there: `--guest-modules` finds them.
+const LARGEST: u64 = 4 << 20;
+
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
     let mut paths = Vec::new();
@@ -37,6 +40,9 @@ fn collect(folder: &Path, name: &str, paths: &mut Vec<String>) -> io::Result<()>
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if entry.metadata()?.len() > LARGEST {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
             if belongs::may_hold_any(&path) {
                 collect(&entry.path(), &path, paths)?;

@@ -20,7 +20,11 @@ Exit codes:
   2    the command line or the suite's files are wrong
   3    the target could not be reached, or is gone
   4    nothing was run
-  130  the run was interrupted";
+  130  the run was interrupted
+
+Environment:
+  WAGI_CONFORMANCE_CACHE  folder in which the bundled server keeps compiled guests for the next run,
+                          or `off`; unless set, they are kept with those of wasmtime";
 
 /// The conformance suite for WAGI, the WebAssembly Gateway Interface.
 ///

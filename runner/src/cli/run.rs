@@ -39,7 +39,7 @@ async fn run_selected(
     arguments: RunArguments,
 ) -> Result<u8, Failure> {
     let mut reports = Reports::new(&suite, &arguments)?;
-    let (mut target, _servers) = target(&suite, &arguments).await?;
+    let (mut target, _servers) = target(&suite, &selected, &arguments).await?;
     target.unclaimed = arguments.unclaimed.iter().copied().collect::<BTreeSet<_>>();
     let options = Options {
         jobs: arguments.jobs,
@@ -101,22 +101,21 @@ async fn run_selected(
 #[cfg(feature = "reference-server")]
 async fn target(
     suite: &Suite,
+    selected: &HashSet<CaseId>,
     arguments: &RunArguments,
 ) -> Result<(Target, Vec<crate::run::bundled::Running>), Failure> {
     use crate::run::bundled::Bundled;
+    use crate::run::execute::deployments;
     use wagi_reference_server::config::LogTarget;
 
     if !arguments.urls.is_empty() {
         let target = Target::at(suite, &arguments.urls).map_err(Failure::usage)?;
         return Ok((target, Vec::new()));
     }
-    let names = suite
-        .deployments
-        .iter()
-        .map(|deployment| deployment.name.clone());
+    let wanted = deployments(suite, selected);
     let started = async {
         Bundled::new(LogTarget::Nowhere)?
-            .target(suite, &names.collect())
+            .target(suite, &wanted)
             .await
     };
     let bundled = started.await.map_err(|message| Failure {
@@ -129,7 +128,11 @@ async fn target(
 /// The target; this build has no server of its own.
 #[cfg(not(feature = "reference-server"))]
 #[expect(clippy::unused_async, reason = "the same call with a bundled server")]
-async fn target(suite: &Suite, arguments: &RunArguments) -> Result<(Target, ()), Failure> {
+async fn target(
+    suite: &Suite,
+    _selected: &HashSet<CaseId>,
+    arguments: &RunArguments,
+) -> Result<(Target, ()), Failure> {
     if arguments.urls.is_empty() {
         return Err(Failure::usage(
             "this build has no server of its own: say with --url which server to test",

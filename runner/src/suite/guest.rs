@@ -46,6 +46,9 @@ struct Listed {
     sha256: Option<String>,
     /// Whether it could be built. A language may have a source only, for want of its tools.
     built: bool,
+    /// Why it could not.
+    #[serde(default)]
+    reason: String,
 }
 
 impl Guests {
@@ -102,7 +105,7 @@ impl Guests {
                 "the guest `{name}` is not carried along: in the suite's sources, get it with \
                  `guest-modules/languages/build --fetch {language}`, and add `--guest-modules guest-modules`"
             ),
-            false => format!("the guest `{name}` is not built: its tools could not be had"),
+            false => format!("the guest `{name}` is not built: {}", listed.reason),
         })
     }
 
@@ -222,7 +225,7 @@ mod tests {
         let list = format!(
             r#"{{ "c": {{ "name": "C", "built": true, "sha256": "{SHA256_OF_ABC}", "size": 3 }},
                   "php": {{ "name": "PHP", "built": true, "sha256": "00" }},
-                  "swift": {{ "name": "Swift", "built": false }} }}"#
+                  "swift": {{ "name": "Swift", "built": false, "reason": "no tools" }} }}"#
         );
         let (guests, problems) = compiled(&[("c.wasm", "abc"), ("modules.json", &list)]);
         assert_eq!((problems, guests.problems()), (vec![], vec![]));
@@ -235,9 +238,22 @@ mod tests {
         let why = |name| guests.absence(name).unwrap_or_default();
         assert_eq!(why("languages/c"), "");
         assert!(why("languages/php").contains("`guest-modules/languages/build --fetch php`"));
-        assert!(why("languages/swift").contains("is not built"));
+        assert!(why("languages/swift").ends_with("is not built: no tools"));
         assert_eq!(guests.language("languages/php"), Some("PHP"));
         assert_eq!(guests.absence("languages/basic"), None);
+    }
+
+    #[test]
+    fn the_case_of_php_holds_its_script_as_it_stands() {
+        let suite = crate::suite::Suite::load(&Folders::default()).expect("the suite");
+        let mut routes = suite.cases.iter().flat_map(|case| &case.routes);
+        let route = routes.find(|route| route.guest == "languages/php");
+        let volumes = serde_json::to_value(&route.expect("a route").volumes).expect("JSON");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/guest-modules/languages/php/");
+        for (volume, file) in [("/scripts", "observe.php"), ("/usr/local/lib", "php.ini")] {
+            let content = std::fs::read_to_string(format!("{folder}{file}")).expect("a file");
+            assert_eq!(volumes[volume][file], content.as_str(), "{file}");
+        }
     }
 
     #[test]

@@ -58,11 +58,13 @@ impl Suite {
         problems.extend(links::problems(&specification, &cases, &guests));
         let (mut deployments, contradictions) = deployment::derive(&cases);
         problems.extend(contradictions);
-        for deployment in &mut deployments {
-            // No server can be configured with what is absent.
-            let is_there = |route: &Route| guests.get(&route.guest).is_some();
+        // No server can be configured with guests that are absent, nor needs to be for them alone.
+        let is_there = |route: &Route| guests.get(&route.guest).is_some();
+        deployments.retain_mut(|deployment| {
+            let had_routes = !deployment.routes.is_empty();
             deployment.routes.retain(is_there);
-        }
+            !(had_routes && deployment.routes.is_empty())
+        });
         if problems.is_empty() {
             Ok(Self {
                 specification,
