@@ -3,12 +3,18 @@
 //! A macro that reads a folder would not be run again when a file is added; cargo runs this again
 //! when anything below the folders changes.
 
+#[path = "src/suite/belongs.rs"]
+mod belongs;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 const FOLDERS: [&str; 3] = ["spec", "cases", "guest-modules"];
 const TARGETS: &str = "targets";
+
+/// Guests that are larger are not carried along, even if they lie there: `--guest-modules` finds them.
+const LARGEST: u64 = 4 << 20;
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
@@ -40,8 +46,13 @@ fn collect(folder: &Path, name: &str, paths: &mut Vec<String>) -> io::Result<()>
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if entry.metadata()?.len() > LARGEST {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
-            collect(&entry.path(), &path, paths)?;
+            if belongs::may_hold_any(&path) {
+                collect(&entry.path(), &path, paths)?;
+            }
         } else {
             paths.push(path);
         }

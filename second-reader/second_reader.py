@@ -198,10 +198,10 @@ class Run:
         async with self.places:
             target, begun = self.targets.get(case["runs_in"]), time.monotonic()
             obstacles = [("unsupported", name) for name in case["profiles"] if name in self.options.no_profile]
-            if target is None:
-                obstacles.append(("unsupported", "no deployment " + case["runs_in"]))
-            elif target.gone:
-                obstacles.append(("error", target.gone))
+            modules = [self.options.bundle / f"guests/{route['guest']}.wasm" for route in case.get("routes", ())]
+            obstacles += [("unsupported", f"no {path}") for path in modules if not path.exists()]
+            obstacles += [("unsupported", "no deployment " + case["runs_in"])] if target is None else []
+            obstacles += [("error", target.gone)] if target and target.gone else []
             obstacles += [("unsupported" if verdict == "unsupported" else "blocked", f"{name}: {verdict}")
                           for name, verdict in before.items() if verdict not in ("passed", "observed")]
             if obstacles:

@@ -27,6 +27,7 @@ mod entrypoints;
 mod errors;
 mod http;
 mod isolation;
+mod languages;
 mod loading;
 mod meta_variables;
 mod module_routes;
@@ -91,6 +92,7 @@ pub fn all() -> Vec<Mutant> {
         errors::mutants(),
         isolation::mutants(),
         http::mutants(),
+        languages::mutants(),
         module_routes::mutants(),
         entrypoints::mutants(),
         argument_templates::mutants(),

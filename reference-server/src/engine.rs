@@ -31,6 +31,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
+use crate::cache::Keep;
 use crate::capture::{Capture, Overflow};
 use crate::config::{EngineLimits, Volume};
 use crate::errors::{Outcome, Run};
@@ -124,12 +125,19 @@ impl Engine {
     /// Only address space is taken, `guest_memory` times `max_guests`; memory is used when a
     /// guest uses it.
     pub fn new(limits: &EngineLimits) -> Result<Self, EngineError> {
+        Self::keeping(limits, &Keep::Nowhere)
+    }
+
+    /// The same, but compiled modules are kept for the next start.
+    pub fn keeping(limits: &EngineLimits, keep: &Keep) -> Result<Self, EngineError> {
         let failed = |cause: wasmtime::Error| {
             EngineError(format!(
                 "{cause:#}; if there is too little memory, lower --guest-memory or --max-guests"
             ))
         };
-        let wasmtime = wasmtime::Engine::new(&engine_config(limits)).map_err(failed)?;
+        let mut config = engine_config(limits);
+        config.cache(keep.open());
+        let wasmtime = wasmtime::Engine::new(&config).map_err(failed)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut State| &mut state.wasi)
             .map_err(failed)?;

@@ -26,6 +26,7 @@
 //! ```
 
 pub mod arguments;
+pub mod cache;
 mod capture;
 pub mod config;
 pub mod configured_environment;

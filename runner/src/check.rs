@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::suite::{Suite, file_of};
 
 /// What the whole suite owes beyond running: every rule has a case or a waiver, every guest is
-/// used, every case names the schema, and the generated pages of `spec/` are not stale.
+/// used, every compiled guest is the listed one, every case names the schema, and the generated pages of `spec/` are not stale.
 pub fn problems(suite: &Suite) -> Vec<Problem> {
     let mut problems = Vec::new();
     let coverage = coverage::of(suite);
@@ -37,6 +37,7 @@ pub fn problems(suite: &Suite) -> Vec<Problem> {
             ));
         }
     }
+    problems.extend(suite.guests.problems());
     for case in &suite.cases {
         let expected = "../../spec/case.schema.json";
         if case.schema.as_deref() != Some(expected) {

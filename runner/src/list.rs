@@ -1,4 +1,6 @@
-//! `list`: the cases and the rules, one on a line.
+//! `list`: the cases, the rules and the guests, one on a line.
+
+mod guests;
 
 use std::collections::HashSet;
 
@@ -9,6 +11,8 @@ use crate::coverage;
 use crate::id::CaseId;
 use crate::report::text::count;
 use crate::suite::Suite;
+
+pub use guests::{guests, guests_json};
 
 /// The selected cases in the order of the suite: identifier, level, description.
 pub fn cases(suite: &Suite, selected: &HashSet<CaseId>) -> String {

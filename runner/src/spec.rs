@@ -12,7 +12,7 @@ use crate::suite::files::{self, Files};
 
 /// The areas of the specification in the order of its chapters: those of the core first, then the
 /// optional profiles.
-pub const AREAS: [&str; 16] = [
+pub const AREAS: [&str; 17] = [
     "routing",
     "loading",
     "arguments",
@@ -23,6 +23,7 @@ pub const AREAS: [&str; 16] = [
     "errors",
     "isolation",
     "http",
+    "languages",
     "module-routes",
     "entrypoints",
     "argument-templates",

@@ -13,6 +13,7 @@ use wagi_conformance::id::CaseId;
 use wagi_conformance::report::pretty;
 use wagi_conformance::run::bundled::Bundled;
 use wagi_conformance::run::event::{CaseRecord, Event, Verdict};
+use wagi_conformance::run::execute::deployments;
 use wagi_conformance::run::select::Selection;
 use wagi_conformance::run::{Options, execute};
 use wagi_conformance::suite::Suite;
@@ -68,7 +69,10 @@ fn main() -> ExitCode {
     let trials = suite.cases.iter().map(|case| {
         let level = suite.level(case).as_str();
         let (id, suite, records) = (case.id.clone(), suite.clone(), records.clone());
-        Trial::test(case.id.to_string(), move || records.verdict(&suite, &id)).with_kind(level)
+        let absent = suite.absence(case).is_some();
+        Trial::test(case.id.to_string(), move || records.verdict(&suite, &id))
+            .with_kind(level)
+            .with_ignored_flag(absent)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     if let Some(running) = running {
@@ -82,12 +86,10 @@ fn main() -> ExitCode {
 fn run(suite: &Arc<Suite>, selected: HashSet<CaseId>, records: &Records) -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let deployments = suite
-            .deployments
-            .iter()
-            .map(|deployment| deployment.name.clone());
         let bundled = Bundled::new(LogTarget::Nowhere)?;
-        let bundled = bundled.target(suite, &deployments.collect()).await?;
+        let bundled = bundled
+            .target(suite, &deployments(suite, &selected))
+            .await?;
         let _servers = bundled.running;
         let options = Options {
             jobs: 8,

@@ -24,7 +24,11 @@ Exit codes:
   2    the command line or the suite's files are wrong
   3    the target could not be reached, or is gone
   4    nothing was run
-  130  the run was interrupted";
+  130  the run was interrupted
+
+Environment:
+  WAGI_CONFORMANCE_CACHE  folder in which the bundled server keeps compiled guests for the next run,
+                          or `off`; unless set, they are kept with those of wasmtime";
 
 /// The conformance suite for WAGI, the WebAssembly Gateway Interface.
 ///
@@ -42,7 +46,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run cases against a server
     Run(Box<RunArguments>),
-    /// List the cases or the rules
+    /// List the cases, the rules or the guests
     List(ListArguments),
     /// Explain a rule or a case
     Explain {
@@ -272,9 +276,16 @@ impl FromStr for ReportFile {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ListArguments {
     #[command(subcommand)]
     pub what: Option<What>,
+    /// The guests: the same as `list guests`
+    #[arg(long)]
+    pub guests: bool,
+    /// How to list the guests
+    #[arg(long, value_enum, default_value_t, requires = "guests")]
+    pub format: ListFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -293,6 +304,24 @@ pub enum What {
         #[arg(long, value_enum, default_value_t)]
         format: ListFormat,
     },
+    /// The guests: language, size, features beyond WebAssembly 1.0, imports, exports
+    Guests {
+        /// How to list
+        #[arg(long, value_enum, default_value_t)]
+        format: ListFormat,
+    },
+}
+
+impl ListArguments {
+    /// What is listed.
+    pub fn what(self) -> What {
+        match self.guests {
+            true => What::Guests {
+                format: self.format,
+            },
+            false => self.what.unwrap_or_default(),
+        }
+    }
 }
 
 impl Default for What {

@@ -23,9 +23,7 @@ use crate::launch;
 use crate::problem::Problem;
 use crate::suite::Suite;
 use crate::{check, coverage, explain, list};
-use arguments::{
-    Arguments, Command, ExportArguments, ExportFormat, ListArguments, ListFormat, SchemaOf, What,
-};
+use arguments::{Arguments, Command, ExportArguments, ExportFormat, ListFormat, SchemaOf, What};
 
 /// Every must case passed.
 pub const EXIT_CONFORMS: u8 = 0;
@@ -79,9 +77,9 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
         Command::Run(run) => run::run(load()?, *run),
         #[cfg(feature = "reference-server")]
         Command::Serve(serve) => serve::serve(load()?, serve),
-        Command::List(ListArguments { what }) => {
+        Command::List(arguments) => {
             let suite = load()?;
-            print(&match what.unwrap_or_default() {
+            print(&match arguments.what() {
                 What::Cases { selection, format } => {
                     let selected = selection.of(&suite).map_err(Failure::usage)?;
                     match format {
@@ -95,6 +93,12 @@ fn carry_out(arguments: Arguments) -> Result<u8, Failure> {
                 What::Rules {
                     format: ListFormat::Json,
                 } => list::rules_json(&suite),
+                What::Guests {
+                    format: ListFormat::Text,
+                } => list::guests(&suite),
+                What::Guests {
+                    format: ListFormat::Json,
+                } => list::guests_json(&suite),
             })
         }
         Command::Explain { id } => match explain::explain(&load()?, &id) {

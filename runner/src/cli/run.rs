@@ -164,7 +164,7 @@ impl Plan {
                 let wanted = deployments(suite, selected);
                 Ok((servers.target(suite, &wanted).await, Running::default()))
             }
-            Self::Bundled => bundled(suite).await,
+            Self::Bundled => bundled(suite, selected).await,
         }
     }
 
@@ -219,17 +219,14 @@ fn launched(suite: &Suite, arguments: &RunArguments) -> Result<Option<Found>, Fa
 
 /// The bundled reference server.
 #[cfg(feature = "reference-server")]
-async fn bundled(suite: &Suite) -> Result<(Target, Running), Failure> {
+async fn bundled(suite: &Suite, selected: &HashSet<CaseId>) -> Result<(Target, Running), Failure> {
     use crate::run::bundled::Bundled;
     use wagi_reference_server::config::LogTarget;
 
-    let names = suite
-        .deployments
-        .iter()
-        .map(|deployment| deployment.name.clone());
+    let wanted = deployments(suite, selected);
     let started = async {
         Bundled::new(LogTarget::Nowhere)?
-            .target(suite, &names.collect())
+            .target(suite, &wanted)
             .await
     };
     let bundled = started.await.map_err(|message| Failure {
@@ -242,7 +239,7 @@ async fn bundled(suite: &Suite) -> Result<(Target, Running), Failure> {
 /// This build has no server of its own.
 #[cfg(not(feature = "reference-server"))]
 #[expect(clippy::unused_async, reason = "the same call with a bundled server")]
-async fn bundled(_: &Suite) -> Result<(Target, Running), Failure> {
+async fn bundled(_: &Suite, _: &HashSet<CaseId>) -> Result<(Target, Running), Failure> {
     Err(Failure::usage(
         "this build has no server of its own: say with --url, --target or --command which server to test",
     ))

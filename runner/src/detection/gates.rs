@@ -60,16 +60,29 @@ pub fn problems(suite: &Suite, detection: &Detection) -> Vec<Problem> {
     problems
 }
 
-/// Whether every file with must or should cases kills a mutant.
+/// Whether every file with must or should cases kills a mutant, but for those about a rule that says
+/// why it has none.
 ///
 /// The demand is on files, not on the rows of tables: rows are samples of an input space, such as
 /// the octets that a path may hold, and mutants are samples of the mistakes. A mutant for each
 /// row would only repeat the table; a table without any mutant tests a mistake that nobody makes.
 fn case_problems(suite: &Suite, tallies: &[Tally]) -> Vec<Problem> {
     let levels = levels(suite);
+    let waived: HashSet<&str> = suite
+        .cases
+        .iter()
+        .filter(|case| {
+            let rule = case.rules.first();
+            let rule = rule.and_then(|id| suite.specification.rules.get(id));
+            rule.is_some_and(|rule| rule.mutant_waiver.is_some())
+        })
+        .map(|case| case.id.file())
+        .collect();
     let idle = tallies.iter().filter(|tally| {
         let level = levels.get(tally.case.as_str());
-        tally.is_idle() && matches!(level, Some(Level::Must | Level::Should))
+        tally.is_idle()
+            && matches!(level, Some(Level::Must | Level::Should))
+            && !waived.contains(tally.case.as_str())
     });
     idle.map(|tally| {
         let file = format!("cases/{}.json", tally.case);

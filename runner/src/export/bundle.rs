@@ -65,7 +65,10 @@ pub fn export(suite: &Suite, folder: &Path) -> Result<(), ExportError> {
         let module = guest.compile().map_err(|error| {
             ExportError(format!("failed to compile the guest `{name}`: {error}"))
         })?;
-        write(&guests.join(format!("{name}.wasm")), module)?;
+        let path = guests.join(format!("{name}.wasm"));
+        // A name with `/` in it stands in a sub-folder.
+        path.parent().map_or(Ok(()), make_folder)?;
+        write(&path, module)?;
     }
     Ok(())
 }

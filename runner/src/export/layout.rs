@@ -111,7 +111,7 @@ impl<'a> PlacedRoute<'a> {
             route,
             module: folder
                 .join("modules")
-                .join(format!("{}.{ending}", route.guest)),
+                .join(format!("{}.{ending}", route.guest.replace('/', "-"))),
             volumes: volumes
                 .map(|(number, name)| (name.as_str(), home(number).join("volume")))
                 .collect(),

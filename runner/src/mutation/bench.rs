@@ -18,7 +18,7 @@ use wagi_reference_server::{Conforming, Engine, Semantics, Server};
 
 use crate::case::Start;
 use crate::export::wagi;
-use crate::run::bundled::{scheme, server_config};
+use crate::run::bundled::{engine, scheme, server_config};
 use crate::run::target::{Launcher, Started, Target};
 use crate::suite::Suite;
 use crate::suite::deployment::Deployment;
@@ -68,7 +68,7 @@ impl Bench {
             .map_err(|error| format!("failed to make a temporary folder: {error}"))?;
         Ok(Self {
             suite,
-            engine: Engine::new(&limits).map_err(|error| error.to_string())?,
+            engine: engine(&limits)?,
             folder,
             configurations: Mutex::default(),
         })

@@ -22,6 +22,8 @@ use crate::suite::Suite;
 const MOST_REQUESTS: usize = 3;
 /// Of the rows of one table that fail, so many are shown in full.
 const MOST_ROWS: usize = 2;
+/// Of the rows of one table that pass beside one that fails, so many are named.
+const MOST_NAMES: usize = 12;
 /// An answer is described in at most so many characters.
 const LONGEST_ANSWER: usize = 400;
 
@@ -60,7 +62,7 @@ impl<'a, W: Write> Pretty<'a, W> {
             style,
         };
         for (shown, alike) in failures(self.suite, summary) {
-            for failure in shown {
+            for failure in &shown {
                 writeln!(self.out, "\n{}", failed.text(failure))?;
             }
             if !alike.is_empty() {
@@ -70,6 +72,9 @@ impl<'a, W: Write> Pretty<'a, W> {
                     count(rows.len(), "more row"),
                     rows.join(", ")
                 );
+                writeln!(self.out, "\n{}", wrap(&text, "  "))?;
+            }
+            if let Some(text) = shown.first().and_then(|row| passed_rows(summary, row)) {
                 writeln!(self.out, "\n{}", wrap(&text, "  "))?;
             }
         }
@@ -305,6 +310,29 @@ pub(super) fn failures<'a>(
         .collect()
 }
 
+/// Which rows of the table of `failed` passed: what they have in common, the failed ones lack. None if
+/// it is no row of a table.
+fn passed_rows(summary: &Summary, failed: &CaseRecord) -> Option<String> {
+    if failed.id.file() == failed.id.as_str() {
+        return None;
+    }
+    let of_table = |record: &&CaseRecord| record.id.file() == failed.id.file();
+    let passed: Vec<&str> = summary
+        .records
+        .iter()
+        .filter(of_table)
+        .filter(|record| record.verdict == Verdict::Passed)
+        .map(|record| record.id.row())
+        .collect();
+    Some(match passed.as_slice() {
+        [] => "  no row of this table passed".to_owned(),
+        few if few.len() <= MOST_NAMES => {
+            format!("  rows of this table that passed: {}", few.join(", "))
+        }
+        many => format!("  {} rows of this table passed", many.len()),
+    })
+}
+
 fn is_refused(exchange: &ExchangeRecord) -> bool {
     matches!(exchange.finding, Finding::NotAllowed { .. })
 }
@@ -386,6 +414,29 @@ mod tests {
             pattern.replace_all(&coloured, ""),
             printed(Style::default())
         );
+    }
+
+    #[test]
+    fn rows_that_passed_are_named_beside_those_that_failed() {
+        let record =
+            |row: &str, verdict| sample::record(&format!("http/table/{row}"), &[], verdict);
+        let failed = record("go", Verdict::Failed);
+        let mut summary = Summary::default();
+        summary.records.push(failed.clone());
+        let passed = |summary: &Summary| passed_rows(summary, &failed).unwrap_or_default();
+        assert_eq!(passed(&summary), "  no row of this table passed");
+        summary.records.push(record("c", Verdict::Passed));
+        summary.records.push(record("d", Verdict::Passed));
+        summary.records.push(record("zig", Verdict::Blocked));
+        assert_eq!(passed(&summary), "  rows of this table that passed: c, d");
+        for number in 0..MOST_NAMES {
+            summary
+                .records
+                .push(record(&number.to_string(), Verdict::Passed));
+        }
+        assert_eq!(passed(&summary), "  14 rows of this table passed");
+        let alone = sample::record("http/slashes", &[], Verdict::Failed);
+        assert_eq!(passed_rows(&summary, &alone), None);
     }
 
     #[test]

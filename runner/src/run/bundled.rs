@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use wagi_reference_server::cache::Keep;
 use wagi_reference_server::config::{
     self, EngineLimits, Limits, LogTarget, ServerConfig, TlsFiles,
 };
@@ -62,7 +63,7 @@ impl Bundled {
     /// # Errors
     /// What keeps it from being set up.
     pub fn new(log: LogTarget) -> Result<Self, String> {
-        let engine = Engine::new(&EngineLimits::default()).map_err(|error| error.to_string())?;
+        let engine = engine(&EngineLimits::default())?;
         let folder = tempfile::Builder::new()
             .prefix("wagi-conformance-")
             .tempdir()
@@ -166,6 +167,22 @@ impl Launcher for Bundled {
             }
         })
     }
+}
+
+/// The variable that says where compiled guests are kept: a folder, or `off`.
+pub const CACHE: &str = "WAGI_CONFORMANCE_CACHE";
+
+/// An engine that keeps the guests that it compiles for the next run: some take seconds.
+///
+/// # Errors
+/// What keeps it from being set up.
+pub(crate) fn engine(limits: &EngineLimits) -> Result<Engine, String> {
+    let keep = match std::env::var_os(CACHE) {
+        None => Keep::WithWasmtime,
+        Some(word) if word == "off" => Keep::Nowhere,
+        Some(folder) => Keep::In(folder.into()),
+    };
+    Engine::keeping(limits, &keep).map_err(|error| error.to_string())
 }
 
 /// The configuration of a server for the deployment `written`, at a free port of this machine.

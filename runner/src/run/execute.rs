@@ -259,6 +259,9 @@ impl Run {
     /// Where `case` is to be run, if not at a server of its own; or why the target does not offer
     /// what it needs. `also` is a profile that is taken as claimed.
     fn offer(&self, case: &Case, also: Option<Profile>) -> Result<Option<Endpoint>, String> {
+        if let Some(why) = self.suite.absence(case) {
+            return Err(why);
+        }
         let profiles = self.suite.profiles(case);
         if let Some(profile) = profiles
             .iter()

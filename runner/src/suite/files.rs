@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::belongs::may_hold_any;
 use crate::problem::Problem;
 
 /// The files embedded when the binary was built: path from the suite's root, content.
@@ -87,7 +88,9 @@ impl Files {
             let path = format!("{name}/{}", entry.file_name().to_string_lossy());
             // `metadata` follows symbolic links: a linked folder is a folder.
             if fs::metadata(entry.path()).map_err(failed)?.is_dir() {
-                self.read(&entry.path(), &path)?;
+                if may_hold_any(&path) {
+                    self.read(&entry.path(), &path)?;
+                }
             } else {
                 let content = fs::read(entry.path()).map_err(failed)?;
                 self.0.insert(path, Cow::Owned(content));

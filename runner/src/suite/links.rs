@@ -52,8 +52,9 @@ pub fn problems(specification: &Specification, cases: &[Case], guests: &Guests) 
             }
         }
         for route in &case.routes {
-            if guests.get(&route.guest).is_none() {
-                let near = near_miss(&route.guest, guests.iter().map(|(name, _)| name));
+            if guests.get(&route.guest).is_none() && guests.absence(&route.guest).is_none() {
+                let known = guests.iter().map(|(name, _)| name).chain(guests.absent());
+                let near = near_miss(&route.guest, known);
                 problem(format!("there is no guest `{}`{near}", route.guest));
             }
         }

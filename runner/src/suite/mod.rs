@@ -1,13 +1,15 @@
 //! The suite: its specification, its cases, its guests, and the deployments derived from them.
 
+mod belongs;
 pub mod deployment;
 pub mod files;
 pub mod guest;
 pub mod links;
+pub mod needs;
 
 use std::collections::HashMap;
 
-use crate::case::{Case, load};
+use crate::case::{Case, Route, load};
 use crate::id::CaseId;
 use crate::problem::Problem;
 use crate::spec::{Level, Profile, Specification};
@@ -38,7 +40,8 @@ impl Suite {
     pub fn load(folders: &Folders) -> Result<Self, Vec<Problem>> {
         let files = Files::load(folders).map_err(|problem| vec![problem])?;
         let (specification, mut problems) = Specification::read(&files);
-        let guests = Guests::read(&files);
+        let (guests, of_guests) = Guests::read(&files);
+        problems.extend(of_guests);
         let mut cases = Vec::new();
         for (path, content) in files.below("cases", "json") {
             match load::read(path, content) {
@@ -53,8 +56,15 @@ impl Suite {
         };
         cases.sort_by_key(|case| (chapter(case), case.id.file().to_owned()));
         problems.extend(links::problems(&specification, &cases, &guests));
-        let (deployments, contradictions) = deployment::derive(&cases);
+        let (mut deployments, contradictions) = deployment::derive(&cases);
         problems.extend(contradictions);
+        // No server can be configured with guests that are absent, nor needs to be for them alone.
+        let is_there = |route: &Route| guests.get(&route.guest).is_some();
+        deployments.retain_mut(|deployment| {
+            let had_routes = !deployment.routes.is_empty();
+            deployment.routes.retain(is_there);
+            !(had_routes && deployment.routes.is_empty())
+        });
         if problems.is_empty() {
             Ok(Self {
                 specification,
@@ -90,6 +100,12 @@ impl Suite {
         profiles.sort();
         profiles.dedup();
         profiles
+    }
+
+    /// Why a case cannot be tried at all: a guest of its routes is absent.
+    pub fn absence(&self, case: &Case) -> Option<String> {
+        let mut routes = case.routes.iter();
+        routes.find_map(|route| self.guests.absence(&route.guest))
     }
 
     /// The cases by identifier.
