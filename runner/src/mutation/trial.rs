@@ -60,7 +60,9 @@ pub async fn control(bench: &Arc<Bench>, cases: HashSet<CaseId>) -> Result<(), S
         cut = pass.cut;
         cases.retain(|id| {
             let verdict = pass.verdicts.get(id);
-            !matches!(verdict, Some(Verdict::Passed | Verdict::Observed))
+            // Unsupported are only those whose guest is absent.
+            let held = [Verdict::Passed, Verdict::Observed, Verdict::Unsupported];
+            !verdict.is_some_and(|verdict| held.contains(verdict))
         });
         if cases.is_empty() {
             return Ok(());
