@@ -1,6 +1,6 @@
 //! Deployments on the disk: what a server reads to serve the suite's guests.
 //!
-//! [`format`] says in which forms they are written and what each lacks; every form has a module of
+//! [`mod@format`] says in which forms they are written and what each lacks; every form has a module of
 //! its own, which makes the text of the configuration. [`layout`] and [`volume`] write what all forms
 //! share, and [`folder`] all deployments with a README. [`bundle`] is the suite itself, for another runner.
 

@@ -1,7 +1,7 @@
 //! Targets that are started by a command: deployments are written in the server's own form, a
 //! process is started for each, watched until it answers, and stopped.
 //!
-//! [`file`] says how a server is started, [`words`] fills in what differs from one start to the
+//! [`mod@file`] says how a server is started, [`words`] fills in what differs from one start to the
 //! next, [`process`] starts and stops. Here they come together as the [`Launcher`] of a run.
 
 pub mod file;

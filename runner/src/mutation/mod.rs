@@ -1,6 +1,6 @@
 //! Runs the suite against mutants: servers that break one rule each, to measure what it detects.
 //!
-//! [`bench`] starts the servers, [`trial`] runs the suite against one of them; here stands which
+//! `bench` starts the servers, `trial` runs the suite against one of them; here stands which
 //! mutants run, and how many at once. What comes out is a [`Detection`].
 
 mod bench;
