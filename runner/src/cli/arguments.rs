@@ -136,12 +136,17 @@ pub struct RunArguments {
         value_name = "FORM",
         value_enum,
         default_value = "wagi",
-        requires = "command",
+        conflicts_with_all = ["urls", "target"],
         help_heading = "Target"
     )]
     pub deployments: crate::export::Format,
     /// Keep what the started servers print in this folder
-    #[arg(long, value_name = "DIR", help_heading = "Target")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "urls",
+        help_heading = "Target"
+    )]
     pub logs: Option<PathBuf>,
     /// The server does not offer this optional profile: its cases count as unsupported
     #[arg(

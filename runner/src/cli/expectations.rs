@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{EXIT_USAGE, Failure, problems_in};
 use crate::expectations::accept::accept;
 use crate::expectations::{Expectations, Unfilled, read};
-use crate::run::event::{Conclusion, Summary};
+use crate::run::event::{Conclusion, Summary, Verdict};
 use crate::suite::Suite;
 
 /// The file and what it said before the run.
@@ -74,7 +74,15 @@ impl Expected {
                     code: EXIT_USAGE,
                     message: format!("failed to write the expectations {name}: {error}"),
                 })?;
-                format!("written to {name}: {}", accepted.news())
+                let has = |verdict| summary.records.iter().any(|case| case.verdict == verdict);
+                let warning = match has(Verdict::Blocked) && has(Verdict::Skipped) {
+                    false => "",
+                    true => {
+                        "; some cases are blocked, and what blocks them is not on record unless it \
+                         was selected: to accept all, run all cases"
+                    }
+                };
+                format!("written to {name}: {}{warning}", accepted.news())
             }
         };
         // Standard output is the report's; nothing is left to tell if standard error is closed.

@@ -1,6 +1,7 @@
 //! `run`: the suite against a server.
 
 use std::collections::HashSet;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,8 @@ async fn run_selected(
     };
     let Some((mut target, _running)) = started else {
         plan.stop(&Summary::default()).await;
+        // Nothing is left to tell if standard error is closed.
+        let _ = writeln!(io::stderr(), "interrupted before any case ran");
         return Ok(EXIT_INTERRUPTED);
     };
     if !arguments.claimed.is_empty() {

@@ -200,7 +200,13 @@ impl TargetFile {
         let mut reader = serde_json::Deserializer::from_slice(content);
         let file: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let line = error.inner().line();
-            format!("{path}:{line}: at `{}`: {}", error.path(), error.inner())
+            let message = error.inner().to_string();
+            // The line stands in front.
+            let message = message.split(" at line ").next().unwrap_or_default();
+            match error.path().to_string().as_str() {
+                "." => format!("{path}:{line}: {message}"),
+                place => format!("{path}:{line}: at `{place}`: {message}"),
+            }
         })?;
         reader
             .end()

@@ -141,7 +141,7 @@ impl Servers {
         for stopped in stops.collect::<Vec<_>>() {
             let _ = stopped.await;
         }
-        if !keep_logs {
+        if !keep_logs || !has_content(&self.logs) {
             // What stays behind in the system's temporary folder is no failure of the run.
             let _ = std::fs::remove_dir_all(&self.logs);
         }
@@ -365,8 +365,15 @@ impl Launcher for Servers {
     }
 
     fn logs(&self) -> Option<&Path> {
-        Some(&self.logs)
+        has_content(&self.logs).then_some(self.logs.as_path())
     }
+}
+
+/// Whether some file of this folder holds something.
+fn has_content(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut sizes = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
+    sizes.any(|size| size > 0)
 }
 
 fn temporary(what: &str) -> Result<TempDir, String> {

@@ -126,7 +126,7 @@ impl Process {
         let _ = timeout(limit, self.child.wait()).await;
     }
 
-    /// The last lines of its output, as `; it printed last: …`; empty if there are none.
+    /// The last lines of its output, as `; it printed last: …`.
     pub fn last_words(&self) -> String {
         last_lines(&self.log)
     }
@@ -183,7 +183,7 @@ fn last_lines(path: &Path) -> String {
     let shown = lines.iter().skip(lines.len().saturating_sub(SHOWN_LINES));
     let shown: Vec<String> = shown.map(|line| printable(line)).collect();
     match shown.as_slice() {
-        [] => String::new(),
+        [] => "; it printed nothing".to_owned(),
         shown => format!("; it printed last: {}", shown.join(" / ")),
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn closing(summary: &Summary) -> (Ink, String) {
         (other_failed, "should case", "failed"),
         (all(Standing::ExpectedFailure), "case", "failed as expected"),
         (all(Standing::UnexpectedPass), "case", "passed unexpectedly"),
-        (summary.shortfalls.len(), "claim", "not kept"),
+        (summary.shortfalls.len(), "shortfall", "told above"),
     ];
     let remarks = remarks
         .into_iter()

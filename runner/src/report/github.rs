@@ -53,7 +53,7 @@ impl<'a, W: Write> Github<'a, W> {
 
     fn finish(&mut self) -> io::Result<()> {
         let shortfalls = self.summary.shortfalls.iter();
-        let shortfalls = shortfalls.map(|text| ("claim not kept".to_owned(), one_line(text)));
+        let shortfalls = shortfalls.map(|text| ("shortfall".to_owned(), one_line(text)));
         let records = self.summary.records.iter();
         let unexpected = records.filter(|record| self.summary.is_unexpected(record));
         let all: Vec<(String, String)> = shortfalls

@@ -62,12 +62,12 @@ fn document(suite: &Suite, summary: &Summary) -> Document {
         of_area.add_test_case(test_case(record, status));
     }
     if !summary.shortfalls.is_empty() {
-        let mut claims = TestSuite::new("claims");
+        let mut shortfalls = TestSuite::new("shortfalls");
         for (number, shortfall) in (1..).zip(&summary.shortfalls) {
-            let status = non_success(NonSuccessKind::Failure, "claim", shortfall);
-            claims.add_test_case(TestCase::new(format!("claim {number}"), status));
+            let status = non_success(NonSuccessKind::Failure, "shortfall", shortfall);
+            shortfalls.add_test_case(TestCase::new(format!("shortfall {number}"), status));
         }
-        areas.insert("claims", claims);
+        areas.insert("shortfalls", shortfalls);
     }
     let mut document = Document::new(env!("CARGO_PKG_NAME"));
     document.set_time(summary.duration);
@@ -211,7 +211,7 @@ mod tests {
             ("response/lost", "error"),
             ("http/slashes", "success"),
             ("tls/served", "skipped"),
-            ("claim 1", "failure"),
+            ("shortfall 1", "failure"),
         ] {
             assert_eq!(statuses.get(id).map(String::as_str), Some(status), "{id}");
         }

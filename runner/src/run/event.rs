@@ -32,8 +32,8 @@ pub enum Event {
     /// Something that concerns the run as a whole, in a sentence: the target is gone, and after
     /// which cases.
     Notice(String),
-    /// Something that the target owes beside its cases, in a sentence: it claims a profile of which no
-    /// case can run.
+    /// Something that the run owes beside its cases, in a sentence: the target claims a profile of
+    /// which no case can run, a server ended, the run was interrupted.
     Shortfall(String),
     /// The last event.
     RunFinished {
@@ -140,7 +140,7 @@ pub struct Summary {
     pub records: Vec<CaseRecord>,
     /// The notices.
     pub notices: Vec<String>,
-    /// What the target owes beside its cases.
+    /// What the run owes beside its cases.
     pub shortfalls: Vec<String>,
     /// How long the run took.
     pub duration: Duration,

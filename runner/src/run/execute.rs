@@ -205,6 +205,8 @@ impl Run {
                     let unfinished = cases_of_tasks.values().filter(|case| !self.verdicts.contains_key(&case.id));
                     waiting.extend(unfinished.copied().collect::<Vec<_>>());
                     tasks.shutdown().await;
+                    let why = "the run was interrupted before all cases had run";
+                    self.tell(Event::Shortfall(why.to_owned()));
                     self.skip(waiting, "the run was interrupted");
                     return;
                 }
