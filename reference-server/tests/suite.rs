@@ -23,7 +23,13 @@ fn the_server_conforms() {
 fn target_file() -> String {
     let known = include_str!("../../targets/reference-server.json");
     let program = format!("\"command\": [{:?}", env!("CARGO_BIN_EXE_reference-server"));
+    let expectations = concat!(
+        "\"expectations\": \"",
+        env!("CARGO_MANIFEST_DIR"),
+        "/../targets/reference-server/"
+    );
     let changes = [
+        ("\"expectations\": \"reference-server/", expectations),
         ("\"command\": [\"reference-server\"", program.as_str()),
         ("\"seconds\": 120", "\"seconds\": 10"),
     ];

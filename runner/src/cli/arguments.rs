@@ -136,6 +136,7 @@ pub struct RunArguments {
         value_name = "FORM",
         value_enum,
         default_value = "wagi",
+        requires = "command",
         conflicts_with_all = ["urls", "target"],
         help_heading = "Target"
     )]

@@ -52,11 +52,6 @@ pub struct Servers {
     running: Mutex<HashMap<String, Box<Process>>>,
 }
 
-/// A server that was started for one case.
-struct Own {
-    _process: Box<Process>,
-}
-
 impl Servers {
     /// Prepares folders; the output of servers will go to `logs`, or to a temporary folder.
     ///
@@ -335,9 +330,7 @@ impl Launcher for Servers {
     ) -> Pin<Box<dyn Future<Output = Started> + Send + 'a>> {
         Box::pin(async {
             match self.launch(suite, deployment).await {
-                Ok(Launched::Serving(endpoint, process)) => {
-                    Started::Serving(endpoint, Box::new(Own { _process: process }))
-                }
+                Ok(Launched::Serving(endpoint, process)) => Started::Serving(endpoint, process),
                 Ok(Launched::Ended(why)) => Started::Refused(why),
                 Ok(Launched::Silent(why)) => Started::Silent(why),
                 Err(why) => Started::Failed(why),

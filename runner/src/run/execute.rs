@@ -459,6 +459,10 @@ impl Run {
     fn skip(&mut self, cases: Vec<&Case>, reason: &str) {
         let suite = self.suite.clone();
         for case in cases {
+            // A suspect that runs for the second time is told of by both of its tasks.
+            if self.verdicts.contains_key(&case.id) {
+                continue;
+            }
             self.finish(bare_record(
                 &suite,
                 case,

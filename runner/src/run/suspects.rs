@@ -46,6 +46,7 @@ impl Suspects {
         if self.is_alone(id) {
             self.alone = None;
         }
+        self.void.remove(id);
     }
 
     /// Whether a case may start now: while there are suspects, only the one that runs alone.
@@ -115,6 +116,12 @@ mod tests {
     fn a_suspect_that_cannot_run_holds_up_no_other() {
         let mut suspects = Suspects::default();
         suspects.add(id("a"), []);
+        assert_eq!(suspects.next(), Some(id("a")));
+        suspects.release(&id("a"));
+        assert!(!suspects.are_open());
+        // One that ran beside it, and whose task never came back.
+        suspects.add(id("a"), [id("b")]);
+        suspects.release(&id("b"));
         assert_eq!(suspects.next(), Some(id("a")));
         suspects.release(&id("a"));
         assert!(!suspects.are_open());
