@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::case::Case;
 use crate::case::request::Request;
 use crate::coverage;
+use crate::detection::{Detection, Published, Tried};
 use crate::id::{CaseId, RuleId};
 use crate::problem::near_miss;
 use crate::report::text::wrap;
@@ -60,7 +61,16 @@ fn rule(suite: &Suite, rule: &Rule) -> String {
         (None, Some(_)) => "tested by no case, for the reason given above\n".to_owned(),
         (None, None) => "tested by no case\n".to_owned(),
     };
-    format!("{}\n\n{facts}\n{}\n\n{tested}", rule.id, rule.text)
+    let detection = detection(suite);
+    let mutants = detection.iter().flat_map(|detection| &detection.mutants);
+    let mistakes = mistakes(
+        "mistakes that break it",
+        mutants.filter(|mutant| mutant.rule == rule.id.as_str()),
+    );
+    format!(
+        "{}\n\n{facts}\n{}\n\n{tested}{mistakes}",
+        rule.id, rule.text
+    )
 }
 
 fn case(suite: &Suite, case: &Case) -> String {
@@ -109,8 +119,30 @@ fn case(suite: &Suite, case: &Case) -> String {
     for (index, request) in case.requests.iter().enumerate() {
         let _ = writeln!(text, "\nrequest {}\n{}", index + 1, json(request));
     }
+    let detection = detection(suite);
+    let detected = detection
+        .as_ref()
+        .and_then(|detection| detection.detected_by(&case.id));
+    text.push_str(&mistakes("a mistake that it catches", detected.into_iter()));
     text.push_str(&to_run(case.id.as_str()));
     text
+}
+
+/// The published results of a run over mutants; whether they can be read is for `check` to say.
+fn detection(suite: &Suite) -> Option<Detection> {
+    let published = Published::read(&suite.files).ok().flatten();
+    published.map(|published| published.detection)
+}
+
+/// What the mutants imitate, under a heading, with an empty line before; nothing if there are none.
+fn mistakes<'a>(heading: &str, mutants: impl Iterator<Item = &'a Tried>) -> String {
+    let mistakes: String = mutants
+        .map(|mutant| format!("{}\n", wrap(&mutant.imitates, "  ")))
+        .collect();
+    match mistakes.is_empty() {
+        true => mistakes,
+        false => format!("\n{heading}\n{mistakes}"),
+    }
 }
 
 fn table(name: &str, first: &Case, rows: &[&Case]) -> String {

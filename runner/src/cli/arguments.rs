@@ -373,8 +373,12 @@ pub struct MutantsArguments {
     /// Run the cases of the mutant's rule only, and stop at the first that fails
     #[arg(long)]
     pub fast: bool,
-    /// Run none; list the names
+    /// Complete spec/detection.json: run only mutants and cases that are new or changed since, and
+    /// the mutants that FILTER names
     #[arg(long, conflicts_with = "fast")]
+    pub update: bool,
+    /// Run none; list the names
+    #[arg(long, conflicts_with_all = ["fast", "update"])]
     pub list: bool,
     /// Mutants that run at the same time
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = parse_jobs)]

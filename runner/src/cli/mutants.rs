@@ -5,16 +5,25 @@ use std::sync::Arc;
 
 use super::arguments::{ListFormat, MutantsArguments};
 use super::{EXIT_CONFORMS, EXIT_FAILED, EXIT_TARGET, Failure, listed, print};
-use crate::detection::{self, Extent};
+use crate::detection::{self, Extent, Held, Published};
 use crate::mutation::{self, Options};
 use crate::suite::Suite;
+use wagi_conformance_mutants::Mutant;
 
 pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure> {
-    let mutants = mutation::select(&suite, &arguments.filters).map_err(Failure::usage)?;
+    let select = |filters: &[String]| mutation::select(&suite, filters).map_err(Failure::usage);
+    let named = select(&arguments.filters)?;
     if arguments.list {
-        let names = mutants.iter().map(|mutant| format!("{}\n", mutant.name));
+        let names = named.iter().map(|mutant| format!("{}\n", mutant.name));
         return print(&names.collect::<String>());
     }
+    let is_whole = arguments.update || arguments.filters.is_empty();
+    let mutants = if is_whole { select(&[])? } else { named };
+    let held = if arguments.update {
+        held(&suite, &mutants, &arguments.filters)?
+    } else {
+        Held::default()
+    };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::usage(format!("failed to start the runtime: {error}")))?;
     let suite = Arc::new(suite);
@@ -32,7 +41,7 @@ pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure
         // Nothing is left to tell if standard error is closed.
         let _ = writeln!(io::stderr(), "[{done}/{all}] {}", detection::line(mutant));
     };
-    let result = runtime.block_on(mutation::run(suite.clone(), mutants, options, tell));
+    let result = runtime.block_on(mutation::run(suite.clone(), mutants, options, held, tell));
     // Servers that hang must not keep this process.
     runtime.shutdown_background();
     let detection = result.map_err(|message| Failure {
@@ -45,7 +54,7 @@ pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure
             .json()
             .map_err(|error| Failure::usage(format!("failed to write JSON: {error}")))?,
     })?;
-    let problems = if arguments.filters.is_empty() {
+    let problems = if is_whole {
         detection::problems(&suite, &detection)
     } else {
         detection::mutant_problems(&detection.mutants)
@@ -56,4 +65,16 @@ pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure
     // Nothing is left to tell if standard error is closed.
     let _ = writeln!(io::stderr(), "error: {}", listed(&problems));
     Ok(EXIT_FAILED)
+}
+
+/// What of the published results still holds. The mutants that `filters` name are tried again.
+fn held(suite: &Suite, mutants: &[Mutant], filters: &[String]) -> Result<Held, Failure> {
+    let published =
+        Published::read(&suite.files).map_err(|problem| Failure::usage(problem.to_string()))?;
+    let now = mutants.iter().map(|mutant| (mutant.name, mutant.rule));
+    Ok(published.map_or_else(Held::default, |published| {
+        Held::of(published.detection, suite, &now.collect(), |tried| {
+            filters.iter().any(|filter| tried.is_called(filter))
+        })
+    }))
 }

@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Detection, Extent, PATH, Tally, Tried};
+use crate::case::Case;
+use crate::id::CaseId;
 use crate::problem::Problem;
 use crate::spec::Level;
-use crate::suite::Suite;
+use crate::suite::{Suite, file_of};
 
 /// Whether every must and should rule has a mutant, one of those that break `broken`, or a reason
 /// why it has none.
@@ -14,7 +16,7 @@ fn rule_problems<'a>(suite: &Suite, broken: impl IntoIterator<Item = &'a str>) -
     let rules = suite.specification.rules.values();
     rules
         .filter_map(|rule| {
-            let binds = matches!(rule.level, Level::Must | Level::Should);
+            let binds = binds(rule.level);
             let message = match (&rule.mutant_waiver, broken.contains(rule.id.as_str())) {
                 (Some(_), true) => "says why it has no mutant although one breaks it",
                 (Some(_), false) if !binds => "says why it has no mutant, but needs none",
@@ -60,50 +62,49 @@ pub fn problems(suite: &Suite, detection: &Detection) -> Vec<Problem> {
     problems
 }
 
-/// Whether every file with must or should cases kills a mutant, but for those about a rule that says
-/// why it has none.
-///
-/// The demand is on files, not on the rows of tables: rows are samples of an input space, such as
-/// the octets that a path may hold, and mutants are samples of the mistakes. A mutant for each
-/// row would only repeat the table; a table without any mutant tests a mistake that nobody makes.
+/// Whether every case that has to kill a mutant does.
 fn case_problems(suite: &Suite, tallies: &[Tally]) -> Vec<Problem> {
-    let levels = levels(suite);
-    let waived: HashSet<&str> = suite
-        .cases
-        .iter()
-        .filter(|case| {
-            let rule = case.rules.first();
-            let rule = rule.and_then(|id| suite.specification.rules.get(id));
-            rule.is_some_and(|rule| rule.mutant_waiver.is_some())
-        })
-        .map(|case| case.id.file())
-        .collect();
-    let idle = tallies.iter().filter(|tally| {
-        let level = levels.get(tally.case.as_str());
-        tally.is_idle()
-            && matches!(level, Some(Level::Must | Level::Should))
-            && !waived.contains(tally.case.as_str())
-    });
-    idle.map(|tally| {
-        let file = format!("cases/{}.json", tally.case);
-        Problem::in_file(&file, "kills no mutant")
+    let (cases, killing) = killing(suite, tallies);
+    let idle = cases.iter().filter(|case| !killing.contains(&case.id));
+    idle.map(|case| {
+        Problem::in_file(
+            &file_of(case),
+            format!("case `{}` kills no mutant", case.id),
+        )
     })
     .collect()
 }
 
-/// The level of each file: the strongest of its cases.
-pub(super) fn levels(suite: &Suite) -> HashMap<&str, Level> {
-    let mut levels: HashMap<&str, Level> = HashMap::new();
-    for case in &suite.cases {
-        let level = suite.level(case);
-        let strongest = levels.entry(case.id.file()).or_insert(level);
-        *strongest = level.min(*strongest);
-    }
-    levels
+/// The cases that have to kill a mutant: must and should cases, but for those about a rule that says
+/// why it has none; and those of them that do.
+pub(super) fn killing<'a>(
+    suite: &'a Suite,
+    tallies: &[Tally],
+) -> (Vec<&'a Case>, HashSet<&'a CaseId>) {
+    let idle: HashSet<(&str, &str)> = tallies
+        .iter()
+        .flat_map(|tally| tally.idle().map(|name| (tally.case.as_str(), name)))
+        .collect();
+    let breakable = |case: &&Case| {
+        let rule = case.rules.first();
+        let rule = rule.and_then(|id| suite.specification.rules.get(id));
+        rule.is_some_and(|rule| binds(rule.level) && rule.mutant_waiver.is_none())
+    };
+    let cases: Vec<&Case> = suite.cases.iter().filter(breakable).collect();
+    let killing = cases.iter().map(|case| &case.id);
+    let killing = killing.filter(|id| !idle.contains(&(id.file(), id.row())));
+    let killing = killing.collect();
+    (cases, killing)
+}
+
+/// Whether a server that breaks rules of this level does not conform, or only for a good reason.
+pub(super) fn binds(level: Level) -> bool {
+    matches!(level, Level::Must | Level::Should)
 }
 
 impl Detection {
-    /// What about the results is no longer so: cases that came or went, and what the gates say.
+    /// What about the results is no longer so: cases that came, went or changed, and what the gates
+    /// say.
     pub fn stale(&self, suite: &Suite) -> Vec<Problem> {
         let mut problems = problems(suite, self);
         if self.extent != Extent::Full {
@@ -112,16 +113,12 @@ impl Detection {
                 "is of a run that did not meet all cases",
             ));
         }
-        let rows = |tally: &Tally| (tally.case.clone(), tally.rows.clone());
-        let now: Vec<_> = Tally::all(suite, &HashSet::new())
-            .iter()
-            .map(rows)
-            .collect();
-        let then: Vec<_> = self.cases.iter().map(rows).collect();
+        let version = |tally: &Tally| (tally.case.clone(), tally.digest.clone());
+        let now = Tally::all(suite, &HashMap::new());
+        let now: Vec<_> = now.iter().map(version).collect();
+        let then: Vec<_> = self.cases.iter().map(version).collect();
         if let Some((file, _)) = differing(&then, &now) {
-            problems.push(stale(&format!(
-                "case `{file}` came, went or changed its rows"
-            )));
+            problems.push(stale(&format!("case `{file}` came, went or changed")));
         }
         problems
     }
@@ -171,7 +168,6 @@ fn differing<T: Clone + PartialEq>(left: &[T], right: &[T]) -> Option<T> {
 mod tests {
     use super::super::Kill;
     use super::*;
-    use crate::id::CaseId;
     use crate::suite::files::Folders;
 
     const RULE: &str = "routing.exact.own-path";
@@ -198,11 +194,13 @@ mod tests {
         Suite::load(&Folders::default()).expect("the suite")
     }
 
-    fn detection(suite: &Suite, killing: &HashSet<CaseId>) -> Detection {
+    fn detection(suite: &Suite) -> Detection {
+        let all = suite.cases.iter();
+        let detecting = all.map(|case| (case.id.clone(), "routing/one".to_owned()));
         Detection {
             extent: Extent::Full,
             mutants: vec![mutant("routing/one", &[("routing/hello", true)])],
-            cases: Tally::all(suite, killing),
+            cases: Tally::all(suite, &detecting.collect()),
         }
     }
 
@@ -268,36 +266,31 @@ mod tests {
     }
 
     #[test]
-    fn one_row_that_kills_is_enough_for_its_table() {
+    fn every_case_that_binds_kills_a_mutant() {
         let suite = suite();
-        let row = |id: &CaseId| id.as_str() != id.file();
-        let table = suite
-            .cases
-            .iter()
-            .find(|case| row(&case.id))
-            .expect("a table");
-        let killing = HashSet::from([table.id.clone()]);
-        let tallies = Tally::all(&suite, &killing);
-        let idle = messages(&case_problems(&suite, &tallies));
-        let named = |file: &str| {
-            let message = format!("cases/{file}.json: kills no mutant");
-            idle.contains(&message)
+        let of_level = |level| {
+            let mut cases = suite.cases.iter();
+            cases
+                .find(|case| suite.level(case) == level)
+                .expect("a case")
         };
-        assert!(!named(table.id.file()));
-        assert!(named("routing/hello"));
-        let observed = suite
-            .cases
-            .iter()
-            .find(|case| suite.level(case) == Level::Observe)
-            .expect("an observing case");
-        assert!(!named(observed.id.file()));
+        let killing = of_level(Level::Must);
+        let detecting = HashMap::from([(killing.id.clone(), "routing/one".to_owned())]);
+        let problems = case_problems(&suite, &Tally::all(&suite, &detecting));
+        let problems = messages(&problems);
+        let idle = |id: &CaseId| {
+            let end = format!(": case `{id}` kills no mutant");
+            problems.iter().any(|problem| problem.ends_with(&end))
+        };
+        assert!(!idle(&killing.id));
+        assert!(idle(&of_level(Level::Should).id));
+        assert!(!idle(&of_level(Level::Observe).id));
     }
 
     #[test]
     fn results_of_other_cases_or_mutants_are_stale() {
         let suite = suite();
-        let killing: HashSet<CaseId> = suite.cases.iter().map(|case| case.id.clone()).collect();
-        let results = detection(&suite, &killing);
+        let results = detection(&suite);
         let json = results.json().expect("JSON");
         assert_eq!(
             serde_json::from_str::<Detection>(&json).expect("JSON"),
@@ -314,6 +307,9 @@ mod tests {
         let gone = older.cases.remove(1).case;
         let message = stale(&older).expect("a problem");
         assert!(message.contains(&format!("`{gone}` came")), "{message}");
+        let mut other = results.clone();
+        other.cases[1].digest = "0".to_owned();
+        assert_eq!(stale(&other), Some(message));
 
         let now = [("routing/one", RULE, "A mistake.")];
         assert_eq!(results.disagrees(&now), None);

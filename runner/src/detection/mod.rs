@@ -5,13 +5,16 @@
 //! specification's folder, from which everything else here is derived: a build without mutants
 //! can check and print them.
 
+mod figures;
 mod gates;
+mod held;
 mod page;
 mod text;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
+use ring::digest::{Context, SHA256};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +22,11 @@ use crate::id::CaseId;
 use crate::null_score::NullScore;
 use crate::problem::Problem;
 use crate::spec::Level;
-use crate::suite::Suite;
 use crate::suite::files::{self, Files};
+use crate::suite::{Suite, file_of};
 
 pub use gates::{mutant_problems, problems};
+pub use held::{Fresh, Held};
 pub use page::page;
 pub use text::{line, text};
 
@@ -136,12 +140,11 @@ pub struct Kill {
 pub struct Tally {
     /// The file's identifier: that of the case, or of the table.
     pub case: String,
-    /// The names of the table's rows; none if the file is no table.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rows: Vec<String>,
-    /// The rows that kill no mutant. For a file that is no table: its identifier if it kills none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub idle: Vec<String>,
+    /// Of the file's content and its cases' levels when they ran, so that a change shows.
+    pub digest: String,
+    /// What each case detects: a mutant that it kills, and of several the one that the fewest cases
+    /// kill. The name is that of the table's row; of a file that is no table, its identifier.
+    pub detects: IndexMap<String, Option<String>>,
 }
 
 impl Tried {
@@ -156,6 +159,16 @@ impl Tried {
         kills.filter(|kill| !kill.cites && kill.level == Level::Must)
     }
 
+    /// Whether its name or its rule contains `filter`.
+    pub fn is_called(&self, filter: &str) -> bool {
+        self.name.contains(filter) || self.rule.contains(filter)
+    }
+
+    /// How many cases failed.
+    pub fn rows(&self) -> usize {
+        self.kills.iter().map(|kill| kill.rows).sum()
+    }
+
     /// Whether a case that cites its rule has killed it.
     pub fn is_killed(&self) -> bool {
         self.own().next().is_some()
@@ -163,29 +176,50 @@ impl Tried {
 }
 
 impl Tally {
-    /// The tallies of all files, if the cases `killing` have killed some mutant.
-    pub fn all(suite: &Suite, killing: &HashSet<CaseId>) -> Vec<Self> {
-        let mut tallies: IndexMap<&str, Self> = IndexMap::new();
+    /// The tallies of all files, if each of the cases `detecting` kills the mutant named there.
+    pub fn all(suite: &Suite, detecting: &HashMap<CaseId, String>) -> Vec<Self> {
+        let mut tallies: IndexMap<&str, (Context, Self)> = IndexMap::new();
         for case in &suite.cases {
-            let tally = tallies.entry(case.id.file()).or_insert_with(|| Self {
-                case: case.id.file().to_owned(),
-                rows: Vec::new(),
-                idle: Vec::new(),
+            let (digest, tally) = tallies.entry(case.id.file()).or_insert_with(|| {
+                let mut digest = Context::new(&SHA256);
+                digest.update(suite.files.get(&file_of(case)).unwrap_or_default());
+                let tally = Self {
+                    case: case.id.file().to_owned(),
+                    digest: String::new(),
+                    detects: IndexMap::new(),
+                };
+                (digest, tally)
             });
-            if case.id.file() != case.id.as_str() {
-                tally.rows.push(case.id.row().to_owned());
-            }
-            if !killing.contains(&case.id) {
-                tally.idle.push(case.id.row().to_owned());
-            }
+            digest.update(suite.level(case).to_string().as_bytes());
+            let mutant = detecting.get(&case.id).cloned();
+            tally.detects.insert(case.id.row().to_owned(), mutant);
         }
-        tallies.into_values().collect()
+        let finish = |(digest, tally): (Context, Self)| Self {
+            digest: short(digest),
+            ..tally
+        };
+        tallies.into_values().map(finish).collect()
     }
 
-    /// Whether no row kills any mutant.
-    pub fn is_idle(&self) -> bool {
-        self.idle.len() >= self.rows.len().max(1)
+    /// The cases that kill no mutant.
+    pub fn idle(&self) -> impl Iterator<Item = &str> {
+        let cases = self.detects.iter();
+        cases
+            .filter(|(_, mutant)| mutant.is_none())
+            .map(|(name, _)| name.as_str())
     }
+
+    /// Whether it is a table of cases.
+    pub fn is_table(&self) -> bool {
+        !self.detects.contains_key(&self.case)
+    }
+}
+
+/// Enough of a digest to tell versions of a file apart.
+fn short(digest: Context) -> String {
+    let digest = digest.finish();
+    let octets = digest.as_ref().iter().take(8);
+    octets.map(|octet| format!("{octet:02x}")).collect()
 }
 
 impl Published {
@@ -217,6 +251,13 @@ fn read<T: DeserializeOwned>(files: &Files, path: &str) -> Result<Option<T>, Pro
 }
 
 impl Detection {
+    /// A mutant that a case kills, if there is one: of several the one that the fewest cases kill.
+    pub fn detected_by(&self, id: &CaseId) -> Option<&Tried> {
+        let tally = self.cases.iter().find(|tally| tally.case == id.file())?;
+        let name = tally.detects.get(id.row())?.as_ref()?;
+        self.mutants.iter().find(|mutant| mutant.name == *name)
+    }
+
     /// The results as JSON, with a line for each mutant and each file of cases, so that a change
     /// of one shows as a change of one line.
     ///
@@ -237,4 +278,4 @@ impl Detection {
 }
 
 /// How the results are written.
-const COMMAND: &str = "cargo run --features mutants -- mutants --format json > detection.json && mv detection.json spec/";
+const COMMAND: &str = "cargo run --features mutants -- mutants --update --format json > detection.json && mv detection.json spec/";

@@ -1,12 +1,12 @@
 //! The page that publishes what the suite detects.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::{Detection, Generic, Kill, Published, Tally, Tried};
+use super::figures::{Figures, NullFigures, binding, broken};
+use super::{Detection, Generic, Kill, Published, Tried};
 use crate::null_score::NullScore;
 use crate::report::text::count;
-use crate::spec::{AREAS, Level, Rule};
+use crate::spec::{AREAS, Level};
 use crate::suite::Suite;
 
 /// So many killing cases of a mutant are named; the others are counted.
@@ -25,10 +25,10 @@ pub fn page(suite: &Suite, published: &Published) -> String {
          [detection.json](detection.json), [null-score.json](null-score.json) and\n\
          [cargo-mutants.json](cargo-mutants.json).\n\n",
     );
-    page.push_str(&figures(suite, published));
+    let figures = Figures::of(suite, published);
+    let _ = write!(page, "{}\n\n{}", figures.sentence(), table_of(&figures));
     page.push_str(&mutants(detection));
     page.push_str(&rules_without(suite, detection));
-    page.push_str(&idle_rows(detection));
     if let Some(null_score) = null_score {
         page.push_str(&null_scores(null_score));
     }
@@ -60,84 +60,47 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-fn figures(suite: &Suite, published: &Published) -> String {
-    let Detection { mutants, cases, .. } = &published.detection;
-    let broken = broken(mutants);
-    let rules: Vec<&Rule> = binding(suite).collect();
-    let of_rules = |test: &dyn Fn(&&&Rule) -> bool| rules.iter().filter(test).count();
-    let files: Vec<&Tally> = binding_files(suite, cases);
-    let of_mutants =
-        |test: &dyn Fn(&&Tried) -> bool| mutants.iter().filter(test).count().to_string();
+fn table_of(figures: &Figures) -> String {
     let mut rows = vec![
-        vec!["mutants".to_owned(), mutants.len().to_string()],
-        vec![
+        ("mutants".to_owned(), figures.mutants.to_string()),
+        (
             "killed by a case that cites the rule they break".to_owned(),
-            of_mutants(&|mutant| mutant.is_killed()),
-        ],
-        vec![
+            figures.killed.to_string(),
+        ),
+        (
             "without collateral: no must case of another rule fails".to_owned(),
-            of_mutants(&|mutant| mutant.collateral().next().is_none()),
-        ],
-        vec!["must and should rules".to_owned(), rules.len().to_string()],
-        vec![
-            "broken by a mutant".to_owned(),
-            of_rules(&|rule| broken.contains(rule.id.as_str())).to_string(),
-        ],
-        vec![
+            figures.without_collateral.to_string(),
+        ),
+        (
+            "must and should rules".to_owned(),
+            figures.rules.to_string(),
+        ),
+        ("broken by a mutant".to_owned(), figures.broken.to_string()),
+        (
             "waived: no mutant can break them, or no client can see it".to_owned(),
-            of_rules(&|rule| rule.waiver.is_some() || rule.mutant_waiver.is_some()).to_string(),
-        ],
-        vec![
-            "files of must and should cases".to_owned(),
-            files.len().to_string(),
-        ],
-        vec![
-            "that kill a mutant".to_owned(),
-            files
-                .iter()
-                .filter(|file| !file.is_idle())
-                .count()
-                .to_string(),
-        ],
+            figures.waived.to_string(),
+        ),
+        (
+            "must and should cases of rules that a mutant can break".to_owned(),
+            figures.cases.to_string(),
+        ),
+        ("that kill a mutant".to_owned(), figures.killing.to_string()),
     ];
-    if let Some(NullScore { servers, .. }) = &published.null_score {
-        let passed = servers
-            .iter()
-            .flat_map(|server| server.passed.get(&Level::Must));
-        rows.push(vec![
-            format!(
-                "must cases that pass against {} that run no guest",
-                count(servers.len(), "server")
-            ),
-            passed.sum::<usize>().to_string(),
-        ]);
+    if let Some(NullFigures { servers, passed }) = figures.null_score {
+        let servers = count(servers, "server");
+        rows.push((
+            format!("must cases that pass against {servers} that run no guest"),
+            passed.to_string(),
+        ));
     }
-    if let Some(generic) = &published.generic {
-        rows.push(vec![
-            format!("generic mutants caught, of {} viable", generic.viable()),
-            format!("{} ({})", generic.all_caught(), generic.share()),
-        ]);
+    if let Some(generic) = figures.generic {
+        rows.push((
+            format!("generic mutants caught, of {} viable", generic.viable),
+            format!("{} ({})", generic.caught, generic.share()),
+        ));
     }
+    let rows = rows.into_iter().map(|(what, number)| vec![what, number]);
     table(&["in figures", ""], rows)
-}
-
-fn broken(mutants: &[Tried]) -> HashSet<&str> {
-    mutants.iter().map(|mutant| mutant.rule.as_str()).collect()
-}
-
-/// The rules that a server can break.
-fn binding(suite: &Suite) -> impl Iterator<Item = &Rule> {
-    let rules = suite.specification.rules.values();
-    rules.filter(|rule| matches!(rule.level, Level::Must | Level::Should))
-}
-
-fn binding_files<'a>(suite: &Suite, tallies: &'a [Tally]) -> Vec<&'a Tally> {
-    let levels = super::gates::levels(suite);
-    let binds = |tally: &&Tally| {
-        let level = levels.get(tally.case.as_str());
-        matches!(level, Some(Level::Must | Level::Should))
-    };
-    tallies.iter().filter(binds).collect()
 }
 
 fn mutants(detection: &Detection) -> String {
@@ -198,7 +161,7 @@ fn rules_without(suite: &Suite, detection: &Detection) -> String {
         .map(|rule| {
             let reason = match (&rule.mutant_waiver, &rule.waiver) {
                 (Some(reason), _) => cell(reason),
-                (None, Some(reason)) => format!("No client can see it. {}", cell(reason)),
+                (None, Some(reason)) => format!("no client can see it: {}", cell(reason)),
                 (None, None) => "**none**".to_owned(),
             };
             vec![format!("`{}`", rule.id), rule.level.to_string(), reason]
@@ -210,32 +173,6 @@ fn rules_without(suite: &Suite, detection: &Detection) -> String {
     format!(
         "## Rules without a mutant\n\n{}",
         table(&["rule", "level", "why"], rows)
-    )
-}
-
-fn idle_rows(detection: &Detection) -> String {
-    let partly_idle = detection
-        .cases
-        .iter()
-        .filter(|tally| !tally.rows.is_empty() && !tally.idle.is_empty() && !tally.is_idle());
-    let rows: Vec<Vec<String>> = partly_idle
-        .map(|tally| {
-            vec![
-                format!("[{0}](../cases/{0}.json)", tally.case),
-                tally.rows.len().to_string(),
-                tally.idle.len().to_string(),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    format!(
-        "## Rows that kill no mutant\n\n\
-         Every file of must or should cases has to kill a mutant; a single row of a table has not. Rows are samples of\n\
-         an input space, such as the octets that a path may hold, and mutants are samples of the mistakes: a mutant for\n\
-         each row would only repeat the table. Which rows these are stands in [detection.json](detection.json).\n\n{}",
-        table(&["table", "rows", "kill nothing"], rows)
     )
 }
 
@@ -284,7 +221,7 @@ fn generic_mutation(generic: &Generic) -> String {
                 generic.caught.to_string(),
                 generic.timed_out.to_string(),
                 generic.missed.len().to_string(),
-                generic.share(),
+                generic.figures().share(),
                 generic.unviable.to_string(),
             ]],
         )
@@ -299,21 +236,4 @@ fn generic_mutation(generic: &Generic) -> String {
         ));
     }
     text
-}
-
-impl Generic {
-    fn all_caught(&self) -> usize {
-        self.caught + self.timed_out
-    }
-
-    fn viable(&self) -> usize {
-        self.all_caught() + self.missed.len()
-    }
-
-    /// The share of viable mutants that were caught, in per cent, rounded down.
-    fn share(&self) -> String {
-        let tenths = (self.all_caught() * 1000).checked_div(self.viable());
-        let tenths = tenths.unwrap_or_default();
-        format!("{}.{} %", tenths / 10, tenths % 10)
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Detection, Extent, Kill, Tried};
+use super::{Detection, Extent, Kill, Tally, Tried};
 use crate::report::text::count;
 
 /// One mutant in a line, as soon as it is through.
@@ -75,31 +75,28 @@ pub fn text(detection: &Detection) -> String {
         }
     }
     if detection.extent == Extent::Full {
-        let idle: Vec<_> = detection
-            .cases
-            .iter()
-            .filter(|tally| !tally.idle.is_empty())
-            .collect();
+        let idle: Vec<String> = detection.cases.iter().filter_map(idle).collect();
         if !idle.is_empty() {
-            let _ = writeln!(
-                text,
-                "\nkill no mutant (rows of tables only for information):"
-            );
-        }
-        for tally in idle {
-            let what = match tally.rows.len() {
-                0 => String::new(),
-                rows => format!(
-                    " ({} of {rows}): {}",
-                    tally.idle.len(),
-                    tally.idle.join(", ")
-                ),
-            };
-            let _ = writeln!(text, "  {}{what}", tally.case);
+            let _ = writeln!(text, "\nkill no mutant:\n{}", idle.join("\n"));
         }
     }
     let _ = writeln!(text, "\n{}", totals(detection));
     text
+}
+
+/// The cases of a file that kill no mutant, in a line.
+fn idle(tally: &Tally) -> Option<String> {
+    let idle: Vec<&str> = tally.idle().collect();
+    match (idle.len(), tally.is_table()) {
+        (0, _) => None,
+        (_, false) => Some(format!("  {}", tally.case)),
+        (many, true) => Some(format!(
+            "  {} ({many} of {}): {}",
+            tally.case,
+            tally.detects.len(),
+            idle.join(", ")
+        )),
+    }
 }
 
 /// The figures in a line.

@@ -6,7 +6,7 @@
 mod bench;
 mod trial;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wagi_conformance_mutants::Mutant;
 
-use crate::detection::{Detection, Extent, Tally, Tried};
+use crate::detection::{Detection, Extent, Fresh, Held, Tried};
 use crate::id::{CaseId, RuleId};
 use crate::problem::near_miss;
 use crate::spec::Level;
@@ -152,7 +152,8 @@ pub async fn serve(
     })
 }
 
-/// Runs `mutants` and tells `tell` of each as soon as it is through.
+/// Runs `mutants` and tells `tell` of each as soon as it is through. What earlier results already
+/// say, those that `held` has, is not tried again.
 ///
 /// First and last the reference server itself runs: were a case to fail there, no kill would mean
 /// anything.
@@ -164,30 +165,29 @@ pub async fn run(
     suite: Arc<Suite>,
     mutants: Vec<Mutant>,
     options: Options,
+    held: Held,
     mut tell: impl FnMut(&Tried),
 ) -> Result<Detection, String> {
     let bench = Arc::new(Bench::new(suite.clone())?);
-    let control: HashSet<CaseId> = match options.extent {
-        Extent::Full => suite.cases.iter().map(|case| case.id.clone()).collect(),
-        Extent::Fast => {
-            let rules: Vec<&str> = mutants.iter().map(|mutant| mutant.rule).collect();
-            trial::citing(&suite, &rules)
-        }
+    let met = |mutant: &Mutant| match options.extent {
+        Extent::Full => held.cases(&suite, mutant.name),
+        Extent::Fast => trial::citing(&suite, mutant.rule),
     };
+    let control: HashSet<CaseId> = mutants.iter().flat_map(met).collect();
     trial::control(&bench, control.clone()).await?;
 
-    let mut tried: Vec<Option<Tried>> = mutants.iter().map(|_| None).collect();
-    let mut killing: HashSet<CaseId> = HashSet::new();
-    let mut waiting = mutants.iter().cloned().enumerate();
+    let mut fresh: Vec<Option<Fresh>> = mutants.iter().map(|_| None).collect();
+    let mut waiting = mutants.iter().enumerate();
     let mut tasks = JoinSet::new();
-    let mut numbers = std::collections::HashMap::new();
+    let mut numbers = HashMap::new();
     loop {
         while tasks.len() < options.jobs.max(1)
             && let Some((number, mutant)) = waiting.next()
         {
+            let cases = held.cases(&suite, mutant.name);
             let task = tasks.spawn(timeout(
                 TRIAL_TIME,
-                trial::run(bench.clone(), mutant, options.extent),
+                trial::run(bench.clone(), mutant.clone(), cases, options.extent),
             ));
             numbers.insert(task.id(), number);
         }
@@ -204,23 +204,19 @@ pub async fn run(
         };
         let number = numbers.get(&id).copied();
         let Some((mutant, place)) =
-            number.and_then(|number| Some((mutants.get(number)?, tried.get_mut(number)?)))
+            number.and_then(|number| Some((mutants.get(number)?, fresh.get_mut(number)?)))
         else {
             continue;
         };
-        killing.extend(trial.failed.iter().cloned());
-        let result = trial.tried(&suite, mutant);
-        tell(&result);
+        let result = held.completed(&suite, trial.result(&suite, mutant));
+        tell(&result.tried);
         *place = Some(result);
     }
     // Whatever became of the machine meanwhile became of the mutants' results too.
     trial::control(&bench, control).await?;
     bench.clear();
-    Ok(Detection {
-        extent: options.extent,
-        mutants: tried.into_iter().flatten().collect(),
-        cases: Tally::all(&suite, &killing),
-    })
+    let fresh = fresh.into_iter().flatten().collect();
+    Ok(held.with(&suite, fresh, options.extent))
 }
 
 #[cfg(test)]
@@ -302,7 +298,7 @@ mod tests {
         let suite = Arc::new(Suite::load(&Folders::default()).expect("the suite"));
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let options = Options { extent, jobs: 2 };
-        let detection = runtime.block_on(run(suite, mutants, options, |_| ()));
+        let detection = runtime.block_on(run(suite, mutants, options, Held::default(), |_| ()));
         runtime.shutdown_background();
         detection.expect("results").mutants
     }

@@ -10,7 +10,8 @@ use wagi_conformance_mutants::Mutant;
 
 use super::PASS_TIME;
 use super::bench::{Bench, Faulty};
-use crate::detection::{Extent, Kill, Tried};
+use crate::case::Case;
+use crate::detection::{Extent, Fresh, Kill, Tried};
 use crate::id::CaseId;
 use crate::run::event::{CaseRecord, Event, Verdict};
 use crate::run::execute::deployments;
@@ -30,14 +31,15 @@ const ANSWER_TIME: Duration = Duration::from_secs(6);
 pub struct Trial {
     /// The cases that the mutant failed.
     pub failed: HashSet<CaseId>,
+    /// Why a case that cites its rule was not tried, if one was not.
+    pub blocked: Option<String>,
     /// What else is to be known of it: that it did not start, that it took too long.
     pub notes: Vec<String>,
 }
 
-/// The cases that cite one of `rules`.
-pub fn citing(suite: &Suite, rules: &[&str]) -> HashSet<CaseId> {
-    let cites =
-        |case: &&crate::case::Case| case.rules.iter().any(|rule| rules.contains(&rule.as_str()));
+/// The cases that cite `rule`.
+pub fn citing(suite: &Suite, rule: &str) -> HashSet<CaseId> {
+    let cites = |case: &&Case| case.rules.iter().any(|cited| cited.as_str() == rule);
     let cases = suite.cases.iter().filter(cites);
     cases.map(|case| case.id.clone()).collect()
 }
@@ -90,15 +92,19 @@ fn unusable(refusal: &str) -> String {
     format!("the reference server itself does not start: {refusal}")
 }
 
-/// Runs the suite, or what `extent` wants of it, against `mutant`.
+/// Runs `cases`, or what `extent` wants first, against `mutant`.
 ///
 /// # Errors
 /// Servers can no longer be started at all, so that no further result would mean anything.
-pub async fn run(bench: Arc<Bench>, mutant: Mutant, extent: Extent) -> Result<Trial, String> {
+pub async fn run(
+    bench: Arc<Bench>,
+    mutant: Mutant,
+    cases: HashSet<CaseId>,
+    extent: Extent,
+) -> Result<Trial, String> {
     let bench = &bench;
     let suite = &bench.suite;
-    let own = citing(suite, &[mutant.rule]);
-    let all: HashSet<CaseId> = suite.cases.iter().map(|case| case.id.clone()).collect();
+    let own = citing(suite, mutant.rule);
     let start = async |cases: &HashSet<CaseId>| {
         let wanted = deployments(suite, cases);
         let server = Faulty::start(bench, Some(mutant.fault.clone()), &wanted).await?;
@@ -113,6 +119,9 @@ pub async fn run(bench: Arc<Bench>, mutant: Mutant, extent: Extent) -> Result<Tr
         Ok::<_, String>(server)
     };
     let mut trial = Trial::default();
+    if cases.is_empty() {
+        return Ok(trial);
+    }
     if extent == Extent::Fast {
         let server = start(&own).await?;
         let pass = pass(bench, &server, own.clone(), |_| true).await;
@@ -123,21 +132,21 @@ pub async fn run(bench: Arc<Bench>, mutant: Mutant, extent: Extent) -> Result<Tr
         }
         trial.notes.clear();
     }
-    let server = start(&all).await?;
-    let first = pass(bench, &server, all, |_| false).await;
+    let server = start(&cases).await?;
+    let own: HashSet<CaseId> = own.intersection(&cases).cloned().collect();
+    let first = pass(bench, &server, cases, |_| false).await;
     trial.note(&server, &first);
-    let is_own = |(id, _): &&(CaseId, String)| own.contains(id);
-    if let Some((id, reason)) = first.blocked.iter().find(is_own)
-        && first.failed.is_disjoint(&own)
-    {
-        trial
-            .notes
-            .push(format!("case `{id}` is blocked: {reason}"));
+    if first.failed.is_disjoint(&own) && !own.is_empty() && !first.cut {
+        // What a request leaves behind may have struck another case that ran at the same time.
+        let alone = pass(bench, &server, own.clone(), |_| false).await;
+        trial.failed.extend(alone.failed);
     }
+    let blocked = first.blocked.iter().find(|(id, _)| own.contains(id));
+    trial.blocked = blocked.map(|(id, reason)| format!("case `{id}` is blocked: {reason}"));
     // A case of another rule may have failed because the machine was busy: it fails only if it
     // does so again. A mutant that fails now and then may well do so at cases of its own rule.
     let doubtful: HashSet<CaseId> = first.failed.difference(&own).cloned().collect();
-    trial.failed = first.failed;
+    trial.failed.extend(first.failed);
     if !doubtful.is_empty() && !first.cut {
         let second = pass(bench, &server, doubtful.clone(), |_| false).await;
         trial.failed.retain(|id| {
@@ -277,7 +286,7 @@ impl Trial {
     }
 
     /// The result, with the rows of tables collapsed.
-    pub fn tried(self, suite: &Suite, mutant: &Mutant) -> Tried {
+    pub fn result(self, suite: &Suite, mutant: &Mutant) -> Fresh {
         let mut kills: Vec<Kill> = Vec::new();
         for case in suite
             .cases
@@ -299,12 +308,17 @@ impl Trial {
                 }),
             }
         }
-        Tried {
+        let tried = Tried {
             name: mutant.name.to_owned(),
             rule: mutant.rule.to_owned(),
             imitates: mutant.imitates.to_owned(),
             kills,
             notes: self.notes,
+        };
+        Fresh {
+            tried,
+            failed: self.failed,
+            blocked: self.blocked,
         }
     }
 }
