@@ -1,4 +1,4 @@
-;; Traps when asked for its sub-routes; `_start` answers with the value of QUERY_STRING.
+;; Prints a sub-route and then traps when asked for its sub-routes; `_start` answers with the value of QUERY_STRING.
 (module
   (import "wasi_snapshot_preview1" "environ_sizes_get"
     (func $environ_sizes_get (param $count_at i32) (param $size_at i32) (result i32)))
@@ -17,8 +17,12 @@
   (data (i32.const 64) "QUERY_STRING=\00")
   (global $head i32 (i32.const 80))
   (data (i32.const 80) "Content-Type: text/plain\n\n\00")
+  (global $table i32 (i32.const 112))
+  (data (i32.const 112) "/below _start\n\00")
 
-  (func (export "_routes") unreachable)
+  (func (export "_routes")
+    (call $print (global.get $table))
+    unreachable)
 
   (func (export "_start")
     (call $print (global.get $head))

@@ -328,5 +328,60 @@ fn hidden() -> Vec<Mutant> {
                 }
             }
         ),
+        step!(
+            "errors/exit-told-with-trace",
+            "errors.details.traces",
+            "An exit is an error of the engine like any other, with a call stack that is shown.",
+            {
+                fn failure_body(&self, failure: &Failure, run: Option<&Run>) -> Bytes {
+                    match run.map(|run| &run.outcome) {
+                        Some(Outcome::Exited(code)) => telling(
+                            failure,
+                            &format!("exit {code}\n  0: 0x1f3 - <unknown>!_start\n"),
+                        ),
+                        _ => telling(failure, ""),
+                    }
+                }
+            }
+        ),
+        step!(
+            "errors/own-trace-on-error-page",
+            "errors.details.traces",
+            "Output that cannot be parsed is an exception of the server's own, shown with its call stack.",
+            {
+                fn failure_body(&self, failure: &Failure, run: Option<&Run>) -> Bytes {
+                    match run.map(|run| &run.outcome) {
+                        Some(Outcome::Returned) => telling(
+                            failure,
+                            "Traceback (most recent call last):\n  in parse_head\n",
+                        ),
+                        _ => telling(failure, ""),
+                    }
+                }
+            }
+        ),
+        step!(
+            "errors/status-alone",
+            "errors.explained",
+            "An error is its status, and the body stays empty.",
+            {
+                fn failure_body(&self, _: &Failure, _: Option<&Run>) -> Bytes {
+                    Bytes::new()
+                }
+            }
+        ),
+        step!(
+            "errors/not-found-without-body",
+            "errors.explained",
+            "The router of the HTTP library answers for unknown paths, without a body.",
+            {
+                fn failure_body(&self, failure: &Failure, _: Option<&Run>) -> Bytes {
+                    match failure.status {
+                        404 => Bytes::new(),
+                        _ => telling(failure, ""),
+                    }
+                }
+            }
+        ),
     ]
 }

@@ -566,6 +566,61 @@ fn hosts() -> Vec<Mutant> {
                 }
             }
         ),
+        step!(
+            "http/host-made-up",
+            "http.host.missing",
+            "A request without a Host field is served under a configured name, whatever its version.",
+            {
+                fn check_host(&self, request: &Request) -> Result<(), Failure> {
+                    match request.values("host").next() {
+                        None => Ok(()),
+                        Some(_) => http::check_host(request),
+                    }
+                }
+            }
+        ),
+        step!(
+            "http/host-not-looked-at",
+            "http.host.invalid",
+            "The Host field is passed on as it is, whatever stands there.",
+            {
+                fn check_host(&self, request: &Request) -> Result<(), Failure> {
+                    match request.values("host").count() {
+                        1 => Ok(()),
+                        _ => http::check_host(request),
+                    }
+                }
+            }
+        ),
+        step!(
+            "http/host-up-to-the-colon",
+            "http.host.invalid",
+            "The host is what stands before the last colon, and what follows is not looked at.",
+            {
+                fn check_host(&self, request: &Request) -> Result<(), Failure> {
+                    let host = request.values("host").next().unwrap_or_default();
+                    match host.iter().rposition(|&byte| byte == b':') {
+                        Some(_) if request.values("host").count() == 1 => Ok(()),
+                        _ => http::check_host(request),
+                    }
+                }
+            }
+        ),
+        step!(
+            "http/absolute-form-without-path-is-not-found",
+            "http.absolute-form.accepted",
+            "The path of a target in absolute form is empty where none is written.",
+            {
+                fn split_target(&self, target: &str) -> Target {
+                    let mut parts = Target::split(target);
+                    let rest = target.split_once("://").map(|(_, rest)| rest);
+                    if parts.authority.is_some() && rest.is_some_and(|rest| !rest.contains('/')) {
+                        parts.path.clear();
+                    }
+                    parts
+                }
+            }
+        ),
         meddle!(
             "http/hosts-counted-in-one-case",
             "http.host.doubled",
@@ -913,6 +968,9 @@ fn limits() -> Vec<Mutant> {
             "http.limits.target",
             "A target beyond the buffer closes the connection without an answer.",
             {
+                fn closes_long_head(&self, start: &[u8]) -> bool {
+                    !start.contains(&b'\n')
+                }
                 fn response(&self, exchange: &Exchange<'_>, _: &mut Message) -> Then {
                     match exchange.request.word(1).len() > 8192 {
                         true => Then::Unanswered,
@@ -958,9 +1016,12 @@ fn limits() -> Vec<Mutant> {
             "http.limits.fields",
             "Fields beyond the buffer close the connection without an answer.",
             {
+                fn closes_long_head(&self, start: &[u8]) -> bool {
+                    start.contains(&b'\n')
+                }
                 fn response(&self, exchange: &Exchange<'_>, _: &mut Message) -> Then {
                     let fields = exchange.request.lines.get(1..).unwrap_or_default();
-                    match fields.iter().map(Vec::len).sum::<usize>() > 16_384 {
+                    match fields.iter().map(Vec::len).sum::<usize>() > 8192 {
                         true => Then::Unanswered,
                         false => Then::Proper,
                     }

@@ -479,8 +479,61 @@ async fn latest_invocation(shared: &Shared<Invocation>, job: &Job) -> Invocation
     }
 }
 
+/// How many guests of a module run at the same time where a pool is thought to run dry.
+const CROWD: usize = 5;
+
+/// How many guests of each module run now.
+type Running = Mutex<HashMap<usize, usize>>;
+
+/// Waits for a moment; whether a crowd of guests of this module came together in it.
+async fn is_crowded(running: &Running, module: usize) -> bool {
+    *lock(running).entry(module).or_default() += 1;
+    gap().await;
+    lock(running)
+        .get(&module)
+        .is_some_and(|&many| many >= CROWD)
+}
+
+fn leave(running: &Running, module: usize) {
+    if let Some(many) = lock(running).get_mut(&module) {
+        *many -= 1;
+    }
+}
+
 fn at_once() -> Vec<Mutant> {
     vec![
+        host!(
+            "isolation/globals-kept-in-a-crowd",
+            "isolation.globals.fresh",
+            "Instances are renewed between requests, but not if the next request waits already.",
+            (Running, Instances),
+            |shared, engine, job| {
+                let (running, instances) = shared;
+                let module = module(&job);
+                let run = match is_crowded(running, module).await {
+                    true => reuse(instances, engine, job, true).await,
+                    false => engine.run(job).await,
+                };
+                leave(running, module);
+                run
+            }
+        ),
+        host!(
+            "isolation/memory-kept-in-a-crowd",
+            "isolation.memory.fresh",
+            "Memory of a pool is cleared in the background, which falls behind if many guests run.",
+            (Running, Mutex<HashMap<usize, Vec<u8>>>),
+            |shared, engine, job| {
+                let (running, memories) = shared;
+                let module = module(&job);
+                let run = match is_crowded(running, module).await {
+                    true => remember(memories, engine, job, 24..56).await,
+                    false => engine.run(job).await,
+                };
+                leave(running, module);
+                run
+            }
+        ),
         host!(
             "isolation/environment-in-a-global",
             "isolation.parallel.no-mixing",

@@ -1,5 +1,6 @@
 //! Mutants for the chapter `meta-variables`.
 
+use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
 
 use percent_encoding::percent_decode_str;
@@ -11,6 +12,7 @@ use wagi_reference_server::routing::Kind;
 use wagi_reference_server::{Conforming, Semantics};
 
 use crate::Mutant;
+use crate::relay::Message;
 
 /// The mutants.
 pub fn mutants() -> Vec<Mutant> {
@@ -1085,6 +1087,36 @@ fn request_line() -> Vec<Mutant> {
                 }
             }
         ),
+        meddle!(
+            "meta-variables/query-string-of-a-url-parser",
+            "meta-variables.query-string.raw",
+            "The target goes through a parser for addresses in browsers, which encodes some characters.",
+            {
+                fn request(&self, _: usize, request: &mut Message) {
+                    if let Some(line) = request.lines.first_mut() {
+                        let encoded = line.iter().map(|byte| match byte {
+                            b'"' => &b"%22"[..],
+                            b'<' => b"%3C",
+                            b'>' => b"%3E",
+                            other => std::slice::from_ref(other),
+                        });
+                        *line = encoded.collect::<Vec<_>>().concat();
+                    }
+                }
+            }
+        ),
+        meddle!(
+            "meta-variables/query-string-made-utf-8",
+            "meta-variables.query-string.raw",
+            "The target is held in a string, so that octets that are not UTF-8 are replaced.",
+            {
+                fn request(&self, _: usize, request: &mut Message) {
+                    if let Some(line) = request.lines.first_mut() {
+                        *line = String::from_utf8_lossy(line).into_owned().into_bytes();
+                    }
+                }
+            }
+        ),
     ]
 }
 
@@ -1623,6 +1655,17 @@ fn server() -> Vec<Mutant> {
             }
         ),
         step!(
+            "meta-variables/server-software-without-version",
+            "meta-variables.server-software.version",
+            "The version is kept secret.",
+            {
+                fn server_software(&self) -> String {
+                    let product = Conforming.server_software();
+                    product.split('/').next().unwrap_or_default().to_owned()
+                }
+            }
+        ),
+        step!(
             "meta-variables/server-software-in-prose",
             "meta-variables.server-software.product",
             "The server describes itself in a sentence.",
@@ -1659,6 +1702,34 @@ fn server() -> Vec<Mutant> {
             {
                 fn gateway_interface(&self) -> String {
                     String::new()
+                }
+            }
+        ),
+        step!(
+            "meta-variables/server-name-needs-a-dot",
+            "meta-variables.server-name.host",
+            "A host of one label is not taken for a name, and the listener's address stands in.",
+            {
+                fn server_name(&self, call: &Call<'_>) -> String {
+                    let name = Conforming.server_name(call);
+                    match name.contains(['.', '[']) {
+                        true => name,
+                        false => "127.0.0.1".to_owned(),
+                    }
+                }
+            }
+        ),
+        step!(
+            "meta-variables/server-name-of-an-address-is-the-listener",
+            "meta-variables.server-name.host",
+            "An address in Host is no name, so the address of the connection is given.",
+            {
+                fn server_name(&self, call: &Call<'_>) -> String {
+                    let name = Conforming.server_name(call);
+                    match name.parse::<Ipv4Addr>() {
+                        Ok(_) => "127.0.0.1".to_owned(),
+                        Err(_) => name,
+                    }
                 }
             }
         ),

@@ -612,6 +612,16 @@ fn errors() -> Vec<Mutant> {
             }
         ),
         step!(
+            "module-routes/table-of-a-trap-taken",
+            "module-routes.refused.trap",
+            "What `_routes` printed is read, however it ended.",
+            {
+                fn judge_routes(&self, _outcome: &Outcome) -> Result<(), Failure> {
+                    Ok(())
+                }
+            }
+        ),
+        step!(
             "module-routes/trap-passed-over",
             "module-routes.refused.trap",
             "A module whose `_routes` traps is served without sub-routes.",

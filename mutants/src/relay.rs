@@ -248,6 +248,12 @@ pub(crate) trait Meddle: Send + Sync + 'static {
         Reading::Proper
     }
 
+    /// Whether a head that is too long to be taken apart, and begins like this, closes the
+    /// connection without an answer.
+    fn closes_long_head(&self, _start: &[u8]) -> bool {
+        false
+    }
+
     /// Meddles with a request, the `place`-th on its connection.
     fn request(&self, _place: usize, _request: &mut Message) {}
 
@@ -492,7 +498,9 @@ async fn serve(mutant: &impl Meddle, client: TcpStream, upstream: SocketAddr) ->
         let mut is_over = false;
         loop {
             let Some(octets) = client.head().await? else {
-                if client.buffer.is_empty() {
+                let is_long = client.buffer.len() > LONGEST_HEAD;
+                if client.buffer.is_empty() || (is_long && mutant.closes_long_head(&client.buffer))
+                {
                     return Ok(());
                 }
                 return pass(client, upstream, Vec::new()).await;

@@ -16,7 +16,7 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 
 use crate::Mutant;
 use crate::host::{self, variable};
-use crate::relay::{Chunked, Message, Reading, proper_size};
+use crate::relay::{Chunked, Exchange, Message, Reading, Then, proper_size};
 
 /// The mutants.
 pub fn mutants() -> Vec<Mutant> {
@@ -299,6 +299,20 @@ fn ends() -> Vec<Mutant> {
                     match body.is_empty() {
                         true => Bytes::from_static(b"\n"),
                         false => body,
+                    }
+                }
+            }
+        ),
+        meddle!(
+            "request-body/no-length-is-until-close",
+            "request-body.none",
+            "A method with a body and no length has one that ends with the connection, as in HTTP/1.0.",
+            {
+                fn response(&self, exchange: &Exchange<'_>, _: &mut Message) -> Then {
+                    let has_body = ["POST", "PUT"].contains(&exchange.request.word(0));
+                    match has_body && exchange.request.values("content-length").is_empty() {
+                        true => Then::Hang,
+                        false => Then::Proper,
                     }
                 }
             }

@@ -4,6 +4,7 @@ use percent_encoding::percent_decode;
 use wagi_reference_server::{Conforming, Semantics};
 
 use crate::Mutant;
+use crate::relay::Message;
 
 /// The mutants.
 pub fn mutants() -> Vec<Mutant> {
@@ -231,6 +232,27 @@ fn names() -> Vec<Mutant> {
             {
                 fn withholds_field(&self, _name: &str) -> bool {
                     true
+                }
+            }
+        ),
+        step!(
+            "request-fields/name-needs-a-hyphen",
+            "request-fields.name.mapped",
+            "A name of one word is taken for one that the server deals with itself.",
+            {
+                fn variable_name(&self, field_name: &str) -> Option<String> {
+                    let name = Conforming.variable_name(field_name)?;
+                    field_name.contains('-').then_some(name)
+                }
+            }
+        ),
+        meddle!(
+            "request-fields/extension-in-lower-case-lost",
+            "request-fields.name.mapped",
+            "Extensions are known by `X-`, with regard to case, though many clients send lower case.",
+            {
+                fn request(&self, _: usize, request: &mut Message) {
+                    request.lines.retain(|line| !line.starts_with(b"x-"));
                 }
             }
         ),
@@ -466,6 +488,36 @@ fn values() -> Vec<Mutant> {
                     changed(value, |value| {
                         value.trim_matches([',', ';', ':', '?', '%']).to_owned()
                     })
+                }
+            }
+        ),
+        step!(
+            "request-fields/empty-value-printed",
+            "request-fields.value.intact",
+            "No value is printed as the language does it: `null`.",
+            {
+                fn variable_value(&self, value: &[u8]) -> Option<String> {
+                    match value.is_empty() {
+                        true => Some("null".to_owned()),
+                        false => Conforming.variable_value(value),
+                    }
+                }
+            }
+        ),
+        meddle!(
+            "request-fields/value-begins-two-after-name",
+            "request-fields.value.intact",
+            "The value is thought to begin after a colon and a space.",
+            {
+                fn request(&self, _: usize, request: &mut Message) {
+                    for line in request.lines.iter_mut().skip(1) {
+                        let colon = line.iter().position(|&byte| byte == b':');
+                        if let Some(value) = colon.map(|colon| colon + 1)
+                            && line.get(value).is_some_and(|&byte| byte != b' ')
+                        {
+                            line.remove(value);
+                        }
+                    }
                 }
             }
         ),

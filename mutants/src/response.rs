@@ -552,6 +552,108 @@ fn bodies() -> Vec<Mutant> {
                 }
             }
         ),
+        step!(
+            "response/body-of-one-octet-is-none",
+            "response.body.complete",
+            "Whether there is a body is asked of its last index, which is 0.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    frame(method, status, &body, |body| match body.len() {
+                        1 => Vec::new(),
+                        _ => body.to_vec(),
+                    })
+                }
+            }
+        ),
+        step!(
+            "response/last-octet-for-a-nul",
+            "response.body.complete",
+            "The last piece is read like a C string, and where it fills 8 KiB with its NUL, one octet is lost.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    frame(method, status, &body, |body| match body.split_last() {
+                        Some((_, rest)) if body.len() % 8192 == 8191 => rest.to_vec(),
+                        _ => body.to_vec(),
+                    })
+                }
+            }
+        ),
+        step!(
+            "response/body-encoded-twice",
+            "response.body.verbatim",
+            "Each octet is taken for a character, and the characters are encoded.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    frame(method, status, &body, |body| {
+                        let text: String = body.iter().map(|&byte| char::from(byte)).collect();
+                        text.into_bytes()
+                    })
+                }
+            }
+        ),
+        step!(
+            "response/body-lf-to-crlf",
+            "response.body.verbatim",
+            "The output is written in the text mode of Windows.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    frame(method, status, &body, |body| {
+                        let lines: Vec<&[u8]> = body.split(|&byte| byte == b'\n').collect();
+                        lines.join(&b"\r\n"[..])
+                    })
+                }
+            }
+        ),
+        step!(
+            "response/body-cr-to-lf",
+            "response.body.verbatim",
+            "Line ends of all kinds are unified, a CR alone too.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    frame(method, status, &body, |body| {
+                        let next = body.iter().skip(1).map(Some).chain([None]);
+                        let octets = body.iter().zip(next);
+                        octets
+                            .map(|pair| match pair {
+                                (b'\r', Some(b'\n')) => b'\r',
+                                (b'\r', _) => b'\n',
+                                (&octet, _) => octet,
+                            })
+                            .collect()
+                    })
+                }
+            }
+        ),
+        step!(
+            "response/body-start-trimmed",
+            "response.body.verbatim",
+            "White space after the empty line is skipped, as after a field's colon.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    frame(method, status, &body, |body| {
+                        let blank = body.iter().take_while(|byte| b" \t".contains(byte)).count();
+                        body.get(blank..).unwrap_or_default().to_vec()
+                    })
+                }
+            }
+        ),
+        step!(
+            "response/body-is-a-template",
+            "response.body.verbatim",
+            "Pages go through the server's includes, which take out what they do not know.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    frame(method, status, &body, |body| {
+                        match (find(body, b"<!--#"), find(body, b"-->")) {
+                            (Some(start), Some(end)) if start < end => {
+                                [&body[..start], &body[end + 3..]].concat()
+                            }
+                            _ => body.to_vec(),
+                        }
+                    })
+                }
+            }
+        ),
     ]
 }
 
@@ -976,6 +1078,16 @@ fn repetitions() -> Vec<Mutant> {
                 }
             }
         ),
+        step!(
+            "response/cookies-dropped",
+            "response.fields.set-cookie",
+            "Responses are made fit for a cache, and cookies are not.",
+            {
+                fn drops_field(&self, field: &Field) -> bool {
+                    is_cookie(field) || Conforming.drops_field(field)
+                }
+            }
+        ),
     ]
 }
 
@@ -1237,6 +1349,27 @@ fn content_types() -> Vec<Mutant> {
                     let value = response::cgi_field(fields, name)?;
                     let empty = fields.iter().any(|field| field.is("content-type"));
                     Ok(value.or((name == "Content-Type" && empty).then_some(b"")))
+                }
+            }
+        ),
+        step!(
+            "response/empty-content-type-is-an-error",
+            "response.content-type.empty",
+            "A Content-Type without a value is no media type, so that the output is invalid.",
+            {
+                fn cgi_field<'a>(
+                    &self,
+                    fields: &'a [Field],
+                    name: &str,
+                ) -> Result<Option<&'a [u8]>, Failure> {
+                    let empty = |field: &Field| field.is("content-type") && field.value.is_empty();
+                    if fields.iter().any(empty) && fields.iter().any(|field| field.is("status")) {
+                        return Err(Failure {
+                            status: 500,
+                            reason: "not a media type".to_owned(),
+                        });
+                    }
+                    response::cgi_field(fields, name)
                 }
             }
         ),
@@ -2120,6 +2253,17 @@ fn head_requests() -> Vec<Mutant> {
                         response.chunk();
                     }
                     Then::Proper
+                }
+            }
+        ),
+        step!(
+            "response/205-with-body",
+            "response.status.reset-content",
+            "Only 204 and 304 are known to have no body.",
+            {
+                fn frame(&self, method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
+                    let status = if status == 205 { 200 } else { status };
+                    response::frame(method, status, body)
                 }
             }
         ),

@@ -307,6 +307,17 @@ fn wildcard() -> Vec<Mutant> {
                 }
             }
         ),
+        step!(
+            "routing/wildcard-segments-are-file-names",
+            "routing.wildcard.covers-below",
+            "The path is looked up among the files first, where a name beyond 255 octets is an error.",
+            {
+                fn route_matches(&self, route: &Route, path: &str) -> bool {
+                    path.split('/').all(|segment| segment.len() <= 255)
+                        && Conforming.route_matches(route, path)
+                }
+            }
+        ),
     ]
 }
 

@@ -5,6 +5,7 @@
 //! a folder that the guest can open, and open the copy.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wagi_reference_server::Engine;
@@ -15,8 +16,8 @@ use wasmtime::{Caller, Extern, Linker, Module};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_async};
 
-use crate::Mutant;
 use crate::host::{not_started, run};
+use crate::{Fault, Mutant};
 
 /// The mutants.
 pub fn mutants() -> Vec<Mutant> {
@@ -97,6 +98,39 @@ fn readable() -> Vec<Mutant> {
                 }
             }
         ),
+        host!(
+            "volumes/missing-file-is-the-index",
+            "volumes.readable",
+            "For a file that is not there the volume's main file is opened, as for pages of one file.",
+            |engine, job| {
+                leak(engine, &job, |folder, path| {
+                    let is_plain = !path.contains("..") && !path.starts_with('/');
+                    let index = folder.join("inside.txt");
+                    (is_plain && !folder.join(path).exists()).then_some(index)
+                })
+                .await
+            }
+        ),
+        Mutant {
+            name: "volumes/of-all-modules",
+            rule: "volumes.readable",
+            imitates: "The volumes of all modules are in one list, and a module with volumes gets all.",
+            fault: Fault::Start(Arc::new(|mut config| {
+                let modules = &mut config.deployment.modules;
+                let all: Vec<Volume> = modules
+                    .iter()
+                    .flat_map(|module| module.volumes.clone())
+                    .collect();
+                for module in modules.iter_mut().filter(|module| module.volumes.len() > 1) {
+                    for volume in &all {
+                        if !module.volumes.iter().any(|own| own.guest == volume.guest) {
+                            module.volumes.push(volume.clone());
+                        }
+                    }
+                }
+                config
+            })),
+        },
     ]
 }
 
@@ -132,6 +166,30 @@ fn escapes() -> Vec<Mutant> {
                 leak(engine, &job, |folder, path| {
                     let plain = !path.contains("..") && !path.starts_with('/');
                     plain.then(|| folder.join(path))
+                })
+                .await
+            }
+        ),
+        host!(
+            "volumes/root-is-beside-the-volumes",
+            "volumes.escape.absolute",
+            "An absolute path begins at the folder in which the volumes lie.",
+            |engine, job| {
+                leak(engine, &job, |folder, path| {
+                    let rest = path.strip_prefix('/')?;
+                    Some(folder.parent()?.join(rest))
+                })
+                .await
+            }
+        ),
+        host!(
+            "volumes/path-begins-alike",
+            "volumes.escape.absolute",
+            "A path that begins like the volume's is taken to lead into it.",
+            |engine, job| {
+                leak(engine, &job, |folder, path| {
+                    let (_, rest) = path.strip_prefix("/data")?.split_once('/')?;
+                    Some(folder.join(rest))
                 })
                 .await
             }

@@ -1,11 +1,5 @@
 //! The guest's arguments (chapters `arguments` and `argument-templates`).
 
-/// `argv[0]`: the name of the guest, that is the value of `SCRIPT_NAME`. See
-/// `arguments.first`.
-pub fn first(script_name: &str) -> String {
-    script_name.to_owned()
-}
-
 /// The arguments that a query gives: its parts between `&`, in order, neither decoded nor
 /// escaped; none without a query or for an empty one, while an empty part of another query
 /// gives an empty argument. Rules `arguments.query-split`, `arguments.undecoded`,

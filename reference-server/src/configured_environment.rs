@@ -33,17 +33,15 @@ pub fn configured(file: Variables, direct: Variables) -> Variables {
 /// Reads `NAME=VALUE`. The value is kept as it is. The error says what is wrong and what it
 /// should be.
 pub fn parse_variable(text: &str) -> Result<(String, String), String> {
+    if text.contains('\0') {
+        return Err(format!("{text:?} holds NUL, which no variable can hold"));
+    }
     let Some((name, value)) = text.split_once('=') else {
         return Err(format!("{text:?} has no `=`; write NAME=VALUE"));
     };
-    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if !name.split_whitespace().eq([name]) {
         return Err(format!(
             "{name:?} is no name of a variable; write NAME=VALUE without spaces around the `=`"
-        ));
-    }
-    if value.contains('\0') {
-        return Err(format!(
-            "the value of {name} holds NUL, which no variable can hold"
         ));
     }
     Ok((name.to_owned(), value.to_owned()))

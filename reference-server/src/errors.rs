@@ -1,6 +1,7 @@
 //! What goes wrong, and what the client is told about it (chapter `errors`).
 
 use bytes::Bytes;
+use hyper::StatusCode;
 
 /// How a guest came to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,18 +80,8 @@ pub fn judge(outcome: &Outcome) -> Result<(), Failure> {
 /// `_run` is there for all that a careless server would show. Rules `errors.stderr.hidden`,
 /// `errors.details.host-paths`, `errors.details.traces`.
 pub fn failure_body(failure: &Failure, _run: Option<&Run>) -> Bytes {
-    let name = match failure.status {
-        400 => "Bad Request",
-        404 => "Not Found",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        _ => "Error",
-    };
-    Bytes::from(format!("{} {name}\n", failure.status))
+    let status = StatusCode::from_u16(failure.status);
+    Bytes::from(format!("{}\n", status.unwrap_or_default()))
 }
 
 #[cfg(test)]

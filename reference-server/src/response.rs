@@ -1,6 +1,7 @@
 //! The guest's output as a response (chapter `response`).
 
 use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
 
 use crate::errors::Failure;
 use crate::request::Field;
@@ -76,13 +77,13 @@ pub fn parse_line(line: &[u8]) -> Result<Field, Failure> {
     };
     let (name, value) = line.split_at(colon);
     let value = trim(value.strip_prefix(b":").unwrap_or(value));
-    if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
+    if HeaderName::from_bytes(name).is_err() {
         return Err(Failure::bad_output(format!(
             "the guest wrote a header line with an invalid name: \"{}\"",
             shown()
         )));
     }
-    if value.iter().any(|&byte| is_forbidden_in_value(byte)) {
+    if HeaderValue::from_bytes(value).is_err() {
         return Err(Failure::bad_output(format!(
             "the guest wrote a header line with a control character in its value: \"{}\"",
             shown()
@@ -90,16 +91,6 @@ pub fn parse_line(line: &[u8]) -> Result<Field, Failure> {
     }
     // A token is ASCII, so that nothing is lost here.
     Ok(Field::new(String::from_utf8_lossy(name), value))
-}
-
-/// Whether `byte` may stand in a field name (`tchar` of RFC 9110 section 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// Whether `byte` cannot stand in a field value (RFC 9110 section 5.5).
-fn is_forbidden_in_value(byte: u8) -> bool {
-    (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
 /// `bytes` without spaces and tabs at its ends.
@@ -197,7 +188,7 @@ pub fn drops(field: &Field) -> bool {
 /// HEAD, and neither body nor length for a status that has none.
 ///
 /// Rules `response.body.verbatim`, `response.head-request.no-body`,
-/// `response.status.bodyless`; RFC 9110 section 15.3.6 for 205.
+/// `response.status.bodyless`, `response.status.reset-content`.
 pub fn frame(method: &str, status: u16, body: Bytes) -> (Option<u64>, Bytes) {
     match status {
         204 | 304 => (None, Bytes::new()),

@@ -246,9 +246,9 @@ pub trait Semantics: Send + Sync + 'static {
         configured_environment::merge(configured, request)
     }
 
-    /// `argv[0]` where no template is configured.
+    /// `argv[0]` where no template is configured: the script name. See `arguments.first`.
     fn first_argument(&self, call: &Call<'_>) -> String {
-        arguments::first(&self.script_name(call))
+        self.script_name(call)
     }
 
     /// The other arguments where no template is configured.

@@ -242,9 +242,9 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     if code.starts_with(b"\0asm") {
         return Ok(code);
     }
-    let hint = match code.trim_ascii_start().starts_with(b"(") || code.starts_with(b";;") {
-        true => "if it is in the text format, its name must end in .wat",
-        false => "a module begins with the bytes 00 61 73 6d",
-    };
-    Err(format!("not a valid WebAssembly module: {hint}"))
+    Err(
+        "not a valid WebAssembly module: one begins with the bytes 00 61 73 6d; if it is in the text \
+         format, its name must end in .wat"
+            .to_owned(),
+    )
 }

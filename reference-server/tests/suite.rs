@@ -31,7 +31,7 @@ fn target_file() -> String {
     let changes = [
         ("\"expectations\": \"reference-server/", expectations),
         ("\"command\": [\"reference-server\"", program.as_str()),
-        ("\"seconds\": 120", "\"seconds\": 10"),
+        ("\"seconds\": 120", "\"seconds\": 30"),
     ];
     changes.iter().fold(known.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "the target file has no {from}");
@@ -39,10 +39,14 @@ fn target_file() -> String {
     })
 }
 
+/// Runs the suite, without the guests in real languages: they take long to compile, and show nothing
+/// of the server's rules that others do not.
 fn run(runner: &Path, target: &Path) -> ExitStatus {
     let mut command = Command::new(runner);
     command.args([
         "run",
+        "--skip",
+        "languages/",
         "--strict",
         "--fail-fast",
         "--format",

@@ -275,7 +275,9 @@ function parseOutput(output) {
   return { status: Number(status), fields, body: output.subarray(at) };
 }
 
-function respond(request, response, { status, fields, body }) {
+function respond(request, response, { status, fields, body: written }) {
+  // Node leaves out the body for 204 and 304, but not for 205 (RFC 9110 section 15.3.6).
+  const body = status === 205 ? Buffer.alloc(0) : written;
   response.statusCode = status;
   for (const [name, value] of fields) response.appendHeader(name, value);
   // A guest may leave the body out for HEAD: then its length says nothing about GET (RFC 9110 section 8.6).
