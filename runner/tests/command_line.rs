@@ -75,9 +75,23 @@ fn guests_are_listed_with_what_they_need() {
 fn a_rule_is_explained_offline() {
     let (stdout, _, code) = run(&["explain", "response.status.wins-over-location"]);
     assert_eq!(code, 0);
-    for part in ["must", "RFC 3875", "Location", "response/"] {
+    for part in [
+        "must",
+        "RFC 3875",
+        "Location",
+        "response/",
+        "\nmistakes that break it\n  ",
+    ] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }
+}
+
+#[test]
+fn a_case_is_explained_with_a_mistake_that_it_catches() {
+    let (stdout, _, code) = run(&["explain", "volumes/missing-file"]);
+    assert_eq!(code, 0);
+    let mistake = "a mistake that it catches\n  For a file that is not there";
+    assert!(stdout.contains(mistake), "{stdout}");
 }
 
 #[test]

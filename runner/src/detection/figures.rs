@@ -148,6 +148,21 @@ pub(super) fn binding(suite: &Suite) -> impl Iterator<Item = &Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::files::Folders;
+
+    #[test]
+    fn the_readme_has_the_figures_of_the_results() {
+        let suite = Suite::load(&Folders::default()).expect("the suite");
+        let published = Published::read(&suite.files).expect("readable results");
+        let figures = Figures::of(&suite, &published.expect("results"));
+        let words = |text: &str| {
+            let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            words.join(" ")
+        };
+        let readme = words(include_str!("../../../README.md"));
+        let sentence = figures.sentence();
+        assert!(readme.contains(&sentence), "README.md lacks: {sentence}");
+    }
 
     #[test]
     fn shares_are_rounded_down() {
