@@ -134,10 +134,8 @@ mod tests {
                 "A=\"",
                 "the value of A begins with a quote and does not end with one",
             ),
-            (
-                "A=\0",
-                "the value of A holds NUL, which no variable can hold",
-            ),
+            ("A=\0", "\"A=\\0\" holds NUL, which no variable can hold"),
+            ("\0=b", "\"\\0=b\" holds NUL, which no variable can hold"),
         ];
         for (line, expected) in table {
             assert_eq!(parse_line(line), Err(expected.to_owned()), "{line:?}");
