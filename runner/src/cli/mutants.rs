@@ -3,12 +3,13 @@
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
+use wagi_conformance_mutants::Mutant;
+
 use super::arguments::{ListFormat, MutantsArguments};
 use super::{EXIT_CONFORMS, EXIT_FAILED, EXIT_TARGET, Failure, listed, print};
 use crate::detection::{self, Extent, Held, Published};
 use crate::mutation::{self, Options};
 use crate::suite::Suite;
-use wagi_conformance_mutants::Mutant;
 
 pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure> {
     let select = |filters: &[String]| mutation::select(&suite, filters).map_err(Failure::usage);
@@ -44,10 +45,14 @@ pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure
     let result = runtime.block_on(mutation::run(suite.clone(), mutants, options, held, tell));
     // Servers that hang must not keep this process.
     runtime.shutdown_background();
-    let detection = result.map_err(|message| Failure {
+    let mut detection = result.map_err(|message| Failure {
         code: EXIT_TARGET,
         message,
     })?;
+    if !is_whole {
+        // What a case kills can be told only of all mutants.
+        detection.cases.clear();
+    }
     print(&match arguments.format {
         ListFormat::Text => detection::text(&detection),
         ListFormat::Json => detection
