@@ -81,7 +81,8 @@ pub fn judge(outcome: &Outcome) -> Result<(), Failure> {
 /// `errors.details.host-paths`, `errors.details.traces`.
 pub fn failure_body(failure: &Failure, _run: Option<&Run>) -> Bytes {
     let status = StatusCode::from_u16(failure.status);
-    Bytes::from(format!("{}\n", status.unwrap_or_default()))
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Bytes::from(format!("{status}\n"))
 }
 
 #[cfg(test)]

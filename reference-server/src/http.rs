@@ -8,7 +8,7 @@ use crate::request::{Authority, Request, Target, Version};
 
 /// Checks the Host fields (RFC 9112 section 3.2): a request of HTTP/1.1 without one, one with
 /// several, and one with an invalid one are answered with 400, whatever the target. Rules
-/// `http.host.doubled`, `http.host.missing`.
+/// `http.host.missing`, `http.host.invalid`, `http.host.doubled`.
 pub fn check_host(request: &Request) -> Result<(), Failure> {
     let mut hosts = request.values("host");
     match (hosts.next(), hosts.next()) {
