@@ -1,5 +1,6 @@
 //! `mutants`: the suite against servers that break one rule each.
 
+use std::collections::HashSet;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
@@ -19,9 +20,13 @@ pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure
         return print(&names.collect::<String>());
     }
     let is_whole = arguments.update || arguments.filters.is_empty();
+    let again = match arguments.filters.is_empty() {
+        true => HashSet::new(),
+        false => named.iter().map(|mutant| mutant.name).collect(),
+    };
     let mutants = if is_whole { select(&[])? } else { named };
     let held = if arguments.update {
-        held(&suite, &mutants, &arguments.filters)?
+        held(&suite, &mutants, &again)?
     } else {
         Held::default()
     };
@@ -72,14 +77,12 @@ pub fn mutants(suite: Suite, arguments: &MutantsArguments) -> Result<u8, Failure
     Ok(EXIT_FAILED)
 }
 
-/// What of the published results still holds. The mutants that `filters` name are tried again.
-fn held(suite: &Suite, mutants: &[Mutant], filters: &[String]) -> Result<Held, Failure> {
+/// What of the published results still holds. The mutants whose names `again` holds are tried again.
+fn held(suite: &Suite, mutants: &[Mutant], again: &HashSet<&str>) -> Result<Held, Failure> {
     let published =
         Published::read(&suite.files).map_err(|problem| Failure::usage(problem.to_string()))?;
     let now = mutants.iter().map(|mutant| (mutant.name, mutant.rule));
     Ok(published.map_or_else(Held::default, |published| {
-        Held::of(published.detection, suite, &now.collect(), |tried| {
-            filters.iter().any(|filter| tried.is_called(filter))
-        })
+        Held::of(published.detection, suite, &now.collect(), again)
     }))
 }

@@ -29,18 +29,19 @@ pub struct Fresh {
 
 impl Held {
     /// What of `earlier` holds in `suite`, if the mutants that are there now have the names and
-    /// rules `now`, without those that `again` wants to be tried again.
+    /// rules `now`, without those whose names `again` holds: they are to be tried again.
     pub fn of(
         earlier: Detection,
         suite: &Suite,
         now: &HashMap<&str, &str>,
-        again: impl Fn(&Tried) -> bool,
+        again: &HashSet<&str>,
     ) -> Self {
         if earlier.extent != Extent::Full {
             return Self::default();
         }
         let holds = |mutant: &Tried| {
-            now.get(mutant.name.as_str()) == Some(&mutant.rule.as_str()) && !again(mutant)
+            now.get(mutant.name.as_str()) == Some(&mutant.rule.as_str())
+                && !again.contains(mutant.name.as_str())
         };
         let mutants: HashMap<String, Tried> = earlier
             .mutants
@@ -216,7 +217,12 @@ mod tests {
     }
 
     fn held(earlier: Detection, suite: &Suite, now: &[(&str, &str)]) -> Held {
-        Held::of(earlier, suite, &now.iter().copied().collect(), |_| false)
+        Held::of(
+            earlier,
+            suite,
+            &now.iter().copied().collect(),
+            &HashSet::new(),
+        )
     }
 
     #[test]

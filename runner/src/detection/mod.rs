@@ -159,11 +159,6 @@ impl Tried {
         kills.filter(|kill| !kill.cites && kill.level == Level::Must)
     }
 
-    /// Whether its name or its rule contains `filter`.
-    pub fn is_called(&self, filter: &str) -> bool {
-        self.name.contains(filter) || self.rule.contains(filter)
-    }
-
     /// How many cases failed.
     pub fn rows(&self) -> usize {
         self.kills.iter().map(|kill| kill.rows).sum()
