@@ -90,7 +90,7 @@ impl Figures {
                 count(self.mutants, "mutant")
             ),
             format!(
-                "{} of {} that bind a server kill one",
+                "{} of {} of these rules kill one",
                 self.killing,
                 count(self.cases, "case")
             ),

@@ -211,7 +211,8 @@ fn null_scores(null_score: &NullScore) -> String {
 fn generic_mutation(generic: &Generic) -> String {
     let mut text = format!(
         "## Generic mutation\n\n\
-         {} changes the code of the reference server mechanically, with the suite as the only test:\n\n\
+         {} changes the modules of the reference server that hold rules ([which](../.cargo/mutants.toml))\n\
+         mechanically, with the suite as the only test:\n\n\
          ```sh\n{}\n```\n\n{}",
         generic.tool,
         generic.command,
